@@ -1,0 +1,201 @@
+//! Seeded noise: one generator, explicit, passed in.
+//!
+//! candle's CPU generator cannot be seeded, so every random number of this crate comes from [`Random`]: ChaCha8 (Bernstein
+//! 2008), a counter-based generator. A generator is a *seed* and a *stream*; [`Random::stream`] derives independent
+//! children by number, so that "the noise of epoch 7, step 12" is a place that can be gone to directly. That is what makes
+//! a resumed training run equal an uninterrupted one bit for bit.
+//!
+//! Tensors are filled in blocks of a fixed size, each with its own position of the counter, so the bits depend neither on
+//! the number of threads nor on how the work was shared out.
+//!
+//! ```
+//! use vae_core::{candle::Device, random::Random};
+//!
+//! let mut a = Random::new(42);
+//! let mut b = Random::new(42);
+//! let x = a.normal((2, 3), &Device::Cpu)?.to_vec2::<f32>()?;
+//! assert_eq!(x, b.normal((2, 3), &Device::Cpu)?.to_vec2::<f32>()?); // the same seed, the same bits
+//! assert_ne!(x, b.normal((2, 3), &Device::Cpu)?.to_vec2::<f32>()?); // a generator moves on
+//! # Ok::<(), vae_core::Error>(())
+//! ```
+
+use candle_core::{Device, Shape, Tensor};
+use rand::{Rng, RngCore, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::Result;
+
+/// Values that one position of the generator fills; part of the definition of the stream, so not a tuning knob.
+const BLOCK: usize = 4096;
+
+/// A seeded generator of uniform and normal numbers.
+#[derive(Clone, Debug)]
+pub struct Random {
+    seed: [u8; 32],
+    /// How many blocks and scalars have been drawn from this stream.
+    drawn: u64,
+}
+
+impl Random {
+    /// The generator of `seed`.
+    pub fn new(seed: u64) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        Self { seed: bytes, drawn: 0 }
+    }
+
+    /// The child number `index`: the same for the same parent and index, wherever the parent stands, and independent of
+    /// its siblings.
+    pub fn stream(&self, index: u64) -> Self {
+        let mut parent = ChaCha8Rng::from_seed(self.seed);
+        // Children take the upper half of the 64-bit stream numbers, blocks of values the lower half.
+        parent.set_stream(1 << 63 | index);
+        let mut seed = [0; 32];
+        parent.fill_bytes(&mut seed);
+        Self { seed, drawn: 0 }
+    }
+
+    /// The ChaCha8 generator of the next block of values.
+    fn next_block(&mut self, blocks: u64) -> impl Fn(u64) -> ChaCha8Rng + Sync + use<> {
+        let (seed, first) = (self.seed, self.drawn);
+        self.drawn += blocks;
+        move |block| {
+            let mut rng = ChaCha8Rng::from_seed(seed);
+            rng.set_stream(first + block);
+            rng
+        }
+    }
+
+    fn fill(&mut self, values: &mut [f32], write: impl Fn(&mut ChaCha8Rng, &mut [f32]) + Sync) {
+        let block = self.next_block(values.len().div_ceil(BLOCK) as u64);
+        values.par_chunks_mut(BLOCK).enumerate().for_each(|(i, chunk)| write(&mut block(i as u64), chunk));
+    }
+
+    /// Fills `values` with draws from U[0, 1).
+    pub fn fill_uniform(&mut self, values: &mut [f32]) {
+        self.fill(values, |rng, chunk| chunk.fill_with(|| rng.random()));
+    }
+
+    /// Fills `values` with draws from N(0, 1), by the Box–Muller transform (Box & Muller 1958).
+    pub fn fill_normal(&mut self, values: &mut [f32]) {
+        self.fill(values, |rng, chunk| {
+            for pair in chunk.chunks_mut(2) {
+                // 1 − U[0, 1) is in (0, 1], where the logarithm is finite.
+                let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
+                let (sin, cos) = (std::f32::consts::TAU * rng.random::<f32>()).sin_cos();
+                pair[0] = radius * cos;
+                if let Some(second) = pair.get_mut(1) {
+                    *second = radius * sin;
+                }
+            }
+        });
+    }
+
+    /// A float32 tensor of draws from U[0, 1).
+    pub fn uniform(&mut self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
+        let shape = shape.into();
+        let mut values = vec![0.0; shape.elem_count()];
+        self.fill_uniform(&mut values);
+        Ok(Tensor::from_vec(values, shape, device)?)
+    }
+
+    /// A float32 tensor of draws from N(0, 1).
+    pub fn normal(&mut self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
+        let shape = shape.into();
+        let mut values = vec![0.0; shape.elem_count()];
+        self.fill_normal(&mut values);
+        Ok(Tensor::from_vec(values, shape, device)?)
+    }
+
+    /// An integer drawn uniformly from `0..n`; 0 when `n` is 0 or 1.
+    pub fn below(&mut self, n: usize) -> usize {
+        let mut rng = self.next_block(1)(0);
+        if n < 2 { 0 } else { rng.random_range(0..n as u64) as usize }
+    }
+
+    /// The numbers `0..n` in random order.
+    pub fn permutation(&mut self, n: usize) -> Vec<usize> {
+        let mut rng = self.next_block(1)(0);
+        let mut order: Vec<usize> = (0..n).collect();
+        for i in (1..n).rev() {
+            order.swap(i, rng.random_range(0..=i as u64) as usize);
+        }
+        order
+    }
+
+    /// A generator with the interface of the `rand` crate, for code that draws one number at a time.
+    pub fn rng(&mut self) -> impl Rng + use<> {
+        self.next_block(1)(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moments(values: &[f32]) -> (f64, f64) {
+        let n = values.len() as f64;
+        let mean = values.iter().map(|&x| x as f64).sum::<f64>() / n;
+        (mean, values.iter().map(|&x| (x as f64 - mean).powi(2)).sum::<f64>() / n)
+    }
+
+    /// The first two moments of a million draws are those of N(0, 1) and U[0, 1), within five standard errors.
+    #[test]
+    fn moments_are_right() {
+        let mut random = Random::new(1);
+        let mut values = vec![0.0; 1_000_000];
+        random.fill_normal(&mut values);
+        let (mean, variance) = moments(&values);
+        assert!(mean.abs() < 5e-3 && (variance - 1.0).abs() < 7.1e-3, "{mean} {variance}");
+        random.fill_uniform(&mut values);
+        let (mean, variance) = moments(&values);
+        assert!((mean - 0.5).abs() < 1.5e-3 && (variance - 1.0 / 12.0).abs() < 4e-4, "{mean} {variance}");
+        assert!(values.iter().all(|x| (0.0..1.0).contains(x)));
+    }
+
+    /// The bits are the same with one thread and with several, and for a slice that ends inside a block.
+    #[test]
+    fn bits_do_not_depend_on_threads() {
+        let draw = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut values = vec![0.0; 3 * BLOCK + 17];
+            pool.install(|| Random::new(7).fill_normal(&mut values));
+            values
+        };
+        let one = draw(1);
+        assert!([2, 3, 4].iter().all(|&n| draw(n) == one));
+        let mut odd = vec![0.0; 17];
+        Random::new(7).fill_normal(&mut odd);
+        assert_eq!(odd[..16], one[..16]);
+    }
+
+    /// Children differ from each other, from their parent, and do not depend on where the parent stands.
+    #[test]
+    fn streams_are_places() {
+        let mut parent = Random::new(3);
+        let early = parent.stream(5).normal(8, &Device::Cpu).unwrap().to_vec1::<f32>().unwrap();
+        let own = parent.normal(8, &Device::Cpu).unwrap().to_vec1::<f32>().unwrap();
+        let late = parent.stream(5).normal(8, &Device::Cpu).unwrap().to_vec1::<f32>().unwrap();
+        let sibling = parent.stream(6).normal(8, &Device::Cpu).unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(early, late);
+        assert!(early != own && early != sibling);
+    }
+
+    /// A permutation holds every number once, and its first place is uniform (χ² within five standard deviations).
+    #[test]
+    fn permutations_are_fair() {
+        let mut random = Random::new(9);
+        let mut counts = [0.0; 8];
+        for _ in 0..8000 {
+            let order = random.permutation(8);
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..8).collect::<Vec<_>>());
+            counts[order[0]] += 1.0;
+        }
+        let chi2: f64 = counts.iter().map(|c: &f64| (c - 1000.0).powi(2) / 1000.0).sum();
+        assert!(chi2 < 7.0 + 5.0 * 14f64.sqrt(), "{chi2}");
+        assert!(random.permutation(0).is_empty() && random.below(0) == 0);
+    }
+}
