@@ -4,6 +4,7 @@
 pub mod device;
 mod error;
 pub mod random;
+pub mod viz;
 
 pub use candle_core as candle;
 pub use candle_nn;
