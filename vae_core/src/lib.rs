@@ -18,5 +18,6 @@ pub mod prelude {
     pub use crate::candle::{DType, Device, Tensor, Var};
     pub use crate::device::best_device;
     pub use crate::random::Random;
+    pub use crate::viz::{Figure, Heatmap, ImageGrid, Plot, Rows, Table};
     pub use crate::{Error, Result};
 }

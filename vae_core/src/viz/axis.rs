@@ -39,7 +39,8 @@ impl Axis {
             (true, true) => (lo.min(hi), lo.max(hi)),
             (true, false) => (lo, lo),
             (false, true) => (hi, hi),
-            (false, false) => (1.0, 1.0),
+            (false, false) if kind.log => (1.0, 10.0),
+            (false, false) => (0.0, 1.0),
         };
         if kind.log {
             let room = (hi / lo).powf(kind.room);
@@ -137,21 +138,19 @@ fn log_ticks(lo: f64, hi: f64, count: usize) -> Vec<(f64, String)> {
     }
     let stride = (decades / count as f64).ceil().max(1.0) as i32;
     let steps: &[u32] = if decades <= count as f64 / 3.0 { &[1, 2, 5] } else { &[1] };
-    let mut ticks = Vec::new();
+    let mut places = Vec::new();
     let mut exponent = (low.floor() as i32).div_euclid(stride) * stride;
     while f64::from(exponent) <= high + 1e-9 {
-        for &m in steps {
-            let value = f64::from(m) * 10f64.powi(exponent);
-            if (lo * (1.0 - 1e-9)..=hi * (1.0 + 1e-9)).contains(&value) {
-                let plain = (-3..=3).contains(&exponent);
-                let label =
-                    if plain { fixed(value, (-exponent).max(0) as usize) } else { power(&m.to_string(), exponent) };
-                ticks.push((value, label));
-            }
-        }
+        places.extend(steps.iter().map(|m| (*m, exponent, f64::from(*m) * 10f64.powi(exponent))));
         exponent += stride;
     }
-    ticks
+    places.retain(|(_, _, value)| (lo * (1.0 - 1e-9)..=hi * (1.0 + 1e-9)).contains(value));
+    // Written out where all of them are short, as powers of ten otherwise, never mixed.
+    let plain = places.iter().all(|(_, exponent, _)| (-3..=4).contains(exponent));
+    let label = |m: u32, exponent: i32, value| {
+        if plain { fixed(value, (-exponent).max(0) as usize) } else { power(&m.to_string(), exponent) }
+    };
+    places.into_iter().map(|(m, exponent, value)| (value, label(m, exponent, value))).collect()
 }
 
 #[cfg(test)]
@@ -186,7 +185,7 @@ mod tests {
     #[test]
     fn logarithmic() {
         let log = Kind { log: true, ..Kind::default() };
-        assert_eq!(labels(&Axis::new(1e-6, 1e2, log, 4)), ["10⁻⁶", "10⁻⁴", "0.01", "1", "100"]);
+        assert_eq!(labels(&Axis::new(1e-6, 1e2, log, 4)), ["10⁻⁶", "10⁻⁴", "10⁻²", "10⁰", "10²"]);
         assert_eq!(labels(&Axis::new(1.0, 10.0, log, 6)), ["1", "2", "5", "10"]);
         assert!(Axis::new(1.0, 2.0, log, 6).ticks.len() > 2);
     }

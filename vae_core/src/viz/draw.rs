@@ -26,13 +26,14 @@ impl Plot {
         let (width, height) = self.size;
         let title = text::wrap(&self.title, TITLE, width);
         let legend = Legend::new(&series, width);
-        let top = space(text::height(title.len(), TITLE), 4.0) + space(legend.height, 6.0) + 4.0;
+        let head = space(text::height(title.len(), TITLE), 6.0);
+        let top = head + space(legend.height, 6.0) + 4.0;
         let notes = text::wrap(&self.notes(&series), SIZE, width);
         let bottom = text::height(notes.len(), SIZE);
         let frame = self.frame(&series, (width, height), top, bottom);
 
         let mut body = text::lines(0.0, 0.0, TITLE, " font-weight=\"600\"", &title);
-        body += &legend.draw(space(text::height(title.len(), TITLE), 4.0));
+        body += &legend.draw(head);
         body += &frame.axes(&self.x_label, &self.y_label);
         body += &frame.clipped(&marks::draw(&series, &frame)?);
         if series.iter().all(|s| s.data.is_empty()) {
@@ -42,7 +43,7 @@ impl Plot {
         body += &text::lines(0.0, height - bottom, SIZE, &format!(" fill=\"{FAINT}\""), &notes);
         let names = series.iter().map(|s| s.label.as_str()).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(", ");
         let alt = format!("{}: {} against {}. {names}", self.title, self.y_label, self.x_label);
-        Ok(Figure { width, height, body, alt })
+        Ok(Figure { width, height, head, body, alt })
     }
 
     /// The series as they are drawn: histograms counted, what cannot be drawn replaced by NaN.
@@ -144,7 +145,7 @@ impl Plot {
         let (x_lo, x_hi) = self.x_range.unwrap_or_else(|| ends(drawable_xs()));
         let whole = !bars && drawable_xs().all(|v| v.fract() == 0.0) && !self.log_x;
         // Fewer ticks until their labels stand apart.
-        let mut count = ((width - left) / 56.0) as usize;
+        let mut count = ((width - left) / if whole { 28.0 } else { 56.0 }) as usize;
         loop {
             let x = Axis::new(x_lo, x_hi, kind(self.log_x, whole, self.x_range.is_some()), count);
             let place = |tick: &(f64, String)| x.place(tick.0).unwrap_or(0.0);

@@ -31,6 +31,8 @@ const PADDING: f64 = 16.0;
 pub struct Figure {
     pub(super) width: f64,
     pub(super) height: f64,
+    /// The height of its title; pictures with titles of different heights stand side by side on one line.
+    pub(super) head: f64,
     /// SVG elements, drawn from (0, 0) to (width, height).
     pub(super) body: String,
     /// What the figure shows, for readers who cannot see it.
@@ -38,14 +40,17 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// Panels side by side, their upper edges aligned.
+    /// Panels side by side; what is under their titles starts at one height.
     pub fn row(panels: impl IntoIterator<Item = Figure>) -> Self {
+        let panels: Vec<_> = panels.into_iter().collect();
         let mut all = Self::empty();
-        for panel in panels {
+        all.head = panels.iter().map(|panel| panel.head).fold(0.0, f64::max);
+        for panel in &panels {
             let x = if all.width > 0.0 { all.width + GAP } else { 0.0 };
+            let y = all.head - panel.head;
             all.width = x + panel.width;
-            all.height = all.height.max(panel.height);
-            all.add(x, 0.0, &panel);
+            all.height = all.height.max(y + panel.height);
+            all.add(x, y, panel);
         }
         all
     }
@@ -63,7 +68,7 @@ impl Figure {
     }
 
     pub(super) fn empty() -> Self {
-        Self { width: 0.0, height: 0.0, body: String::new(), alt: String::new() }
+        Self { width: 0.0, height: 0.0, head: 0.0, body: String::new(), alt: String::new() }
     }
 
     /// Draws `panel` with its upper left corner at (x, y).
@@ -85,6 +90,7 @@ impl Figure {
         let widest = lines.iter().map(|line| text::width(line, size)).fold(0.0, f64::max);
         let mut all = Self::empty();
         all.alt = title.as_ref().into();
+        all.head = above;
         all.width = self.width.max(widest);
         all.height = above + self.height;
         all.body = text::lines(0.0, 0.0, size, " font-weight=\"600\"", &lines);
@@ -139,7 +145,7 @@ impl Figure {
         let message = format!("{what} could not be drawn: {error}");
         let lines = text::wrap(&message, SIZE, 400.0);
         let body = text::lines(0.0, 0.0, SIZE, "", &lines);
-        Self { width: 420.0, height: text::height(lines.len(), SIZE), body, alt: message }
+        Self { width: 420.0, height: text::height(lines.len(), SIZE), body, alt: message, ..Self::empty() }
     }
 
     /// A picture of `width` × `height` pixels that is never smoothed.
@@ -150,7 +156,7 @@ impl Figure {
              href=\"data:image/png;base64,{}\"/>\n",
             output::base64(png)
         );
-        Self { width, height, body, alt: String::new() }
+        Self { width, height, body, ..Self::empty() }
     }
 
     /// `grid` with a line of text under each image.

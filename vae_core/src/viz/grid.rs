@@ -266,3 +266,75 @@ fn check_count(n: usize) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    /// A PNG decodes to the pixels given: enlarged by whole factors, clamped, separators between and around.
+    #[test]
+    fn png_round_trip() {
+        let values = [0.0f32, 0.5, 1.0, 7.0, -3.0, 0.2, f32::NAN, f32::INFINITY];
+        let images = Tensor::new(&values, &Device::Cpu).unwrap().reshape((2, 1, 2, 2)).unwrap();
+        let grid = ImageGrid::new(&images).unwrap().scale(3).separator(1, [9, 8, 7]);
+        assert_eq!(grid.size(), (15, 8));
+        let png = image::load_from_memory(&grid.to_png().unwrap()).unwrap().to_rgb8();
+        let at = |x, y| png.get_pixel(x, y).0;
+        assert_eq!((png.width(), png.height()), (15, 8));
+        assert!((0..15).all(|x| at(x, 0) == [9, 8, 7]) && (0..8).all(|y| at(7, y) == [9, 8, 7]));
+        let (left, right) = ([[0; 3], [128; 3], [255; 3], [255; 3]], [[0; 3], [51; 3], NOT_FINITE, NOT_FINITE]);
+        for (first, image) in [(1, left), (8, right)] {
+            for (i, pixel) in image.into_iter().enumerate() {
+                let (x, y) = (first + i as u32 % 2 * 3, 1 + i as u32 / 2 * 3);
+                assert!((0..9).all(|k| at(x + k % 3, y + k / 3) == pixel), "{i}");
+            }
+        }
+    }
+
+    /// Channels become red, green and blue, from floats of any width and from bytes alike.
+    #[test]
+    fn color() {
+        let bytes: Vec<u8> = (0..12).map(|i| i * 20).collect();
+        let grid = ImageGrid::from_bytes((1, 3, 2, 2), &bytes).unwrap();
+        assert_eq!(grid.pixels[1], [20, 100, 180]);
+        let floats = Tensor::from_vec(bytes, (1, 3, 2, 2), &Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
+        assert_eq!(ImageGrid::new(&(floats / 255.).unwrap()).unwrap().pixels, grid.pixels);
+    }
+
+    /// Wrong shapes, no images, integers and far too many images are errors that say what was expected.
+    #[test]
+    fn errors() {
+        let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+        for shape in [&[0, 1, 28, 28][..], &[2, 784], &[2, 2, 4, 4], &[3, 1, 0, 4], &[28, 28]] {
+            let message = ImageGrid::new(&zeros(shape)).unwrap_err().to_string();
+            assert!(message.contains("(N, 1 or 3, H, W)") && message.contains(&format!("{shape:?}")), "{message}");
+        }
+        let bytes = zeros(&[1, 1, 2, 2]).to_dtype(DType::U8).unwrap();
+        assert!(ImageGrid::new(&bytes).unwrap_err().to_string().contains("255"));
+        assert!(ImageGrid::new(&zeros(&[10_001, 1, 1, 1])).unwrap_err().to_string().contains("narrow"));
+        assert!(ImageGrid::from_bytes((2, 1, 2, 2), &[0; 7]).is_err());
+        assert!(ImageGrid::from_bytes((usize::MAX, 3, 2, 2), &[0; 7]).is_err());
+    }
+
+    /// Layout follows the number of images; choices are kept within what makes sense.
+    #[test]
+    fn layout() {
+        let grid = |n| ImageGrid::from_bytes((n, 1, 28, 28), &vec![0; n * 784]).unwrap();
+        assert_eq!([1, 10, 16, 40, 64].map(|n| grid(n).columns), [1, 10, 4, 10, 8]);
+        assert_eq!((grid(7).columns(0).columns, grid(7).columns(99).columns, grid(7).rows(2).columns), (1, 7, 4));
+        let (width, height) = grid(4).scale(usize::MAX / 1000).size();
+        assert!(width <= LONGEST_SIDE + 200 && height <= LONGEST_SIDE + 200);
+    }
+
+    /// A grid is saved as PNG or SVG; another ending is an error that says so.
+    #[test]
+    fn saving() {
+        let folder = tempfile::tempdir().unwrap();
+        let grid = ImageGrid::from_bytes((1, 1, 1, 1), &[7]).unwrap();
+        grid.save(folder.path().join("a.png")).unwrap();
+        grid.save(folder.path().join("a.SVG")).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("a.png")).unwrap(), grid.to_png().unwrap());
+        assert!(grid.save(folder.path().join("a.jpg")).unwrap_err().to_string().contains(".png or .svg"));
+    }
+}

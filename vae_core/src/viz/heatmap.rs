@@ -153,7 +153,8 @@ impl Heatmap {
     fn draw(&self) -> Result<Figure, image::ImageError> {
         let (width, height) = self.size;
         let title = text::wrap(&self.title, TITLE, width);
-        let top = text::height(title.len(), TITLE) + 8.0;
+        let head = text::height(title.len(), TITLE) + 6.0;
+        let top = head + 2.0;
         let missing = self.data.iter().filter(|v| !v.is_finite()).count();
         let note = if missing > 0 {
             format!("{missing} of {} values are not finite: magenta", self.data.len())
@@ -173,10 +174,15 @@ impl Heatmap {
         let left = (lines(&self.y_label) + 10.0 + widest(&y)).ceil();
         let right = (BAR * 2.0 + 6.0 + widest(&bar) + 6.0 + lines(&self.value_label)).ceil();
         let inner_width = (width - left - right).max(60.0);
-        let x = self.axis(self.columns, self.x_range, false, (inner_width / 56.0) as usize);
+        let x = self.axis(
+            self.columns,
+            self.x_range,
+            false,
+            (inner_width / if self.x_range.is_some() { 56.0 } else { 30.0 }) as usize,
+        );
         let frame = Frame { left, top, width: inner_width, height: inner_height, x, y };
 
-        let mut all = Figure { width, height, ..Figure::empty() };
+        let mut all = Figure { width, height, head, ..Figure::empty() };
         all.body = text::lines(0.0, 0.0, TITLE, " font-weight=\"600\"", &title);
         let color = |value: f64| self.scale.at((value - lo) / (hi - lo));
         let flip = self.y_range.is_some() || self.x_range.is_some();

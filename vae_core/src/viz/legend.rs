@@ -7,8 +7,6 @@ use super::{
     text::{self, Anchor, LEADING, SIZE, number},
 };
 
-/// Width of the sample of a line or colour before its name.
-const SAMPLE: f64 = 20.0;
 /// Space between a sample and its name, and twice that between entries.
 const GAP: f64 = 6.0;
 
@@ -31,7 +29,9 @@ impl Legend {
         }
         let (mut body, mut x, mut line) = (Vec::new(), 0.0, 0);
         for name in &names {
-            let entry = SAMPLE + GAP + text::width(name, SIZE);
+            let own = || series.iter().filter(|s| s.label == *name);
+            let sample_width = own().map(|s| sample_width(s.mark)).fold(0.0, f64::max);
+            let entry = sample_width + GAP + text::width(name, SIZE);
             if x > 0.0 && x + entry > width {
                 (x, line) = (0.0, line + 1);
             }
@@ -39,11 +39,11 @@ impl Legend {
             let mut references = 0;
             for s in series {
                 if s.label == *name {
-                    svg += &sample(s, references);
+                    svg += &sample(s, sample_width, references);
                 }
                 references += usize::from(matches!(s.mark, Mark::Horizontal | Mark::Vertical));
             }
-            svg += &text::text(SAMPLE + GAP, 0.35 * SIZE, Anchor::Start, SIZE, "", name);
+            svg += &text::text(sample_width + GAP, 0.35 * SIZE, Anchor::Start, SIZE, "", name);
             body.push((x, line, svg));
             x += entry + 2.0 * GAP;
         }
@@ -62,22 +62,33 @@ impl Legend {
     }
 }
 
-/// How a series is drawn, in a box of [`SAMPLE`] pixels around y = 0.
-fn sample(series: &Series, reference: usize) -> String {
-    let color = hex(series.color);
-    let line = |d: &str, width: f64, more: &str| {
+/// Lines need room to be told apart, dots do not.
+fn sample_width(mark: Mark) -> f64 {
+    match mark {
+        Mark::Line | Mark::Band | Mark::Horizontal => 20.0,
+        _ => 12.0,
+    }
+}
+
+/// How a series is drawn, in a box of `width` pixels around y = 0.
+fn sample(series: &Series, width: f64, reference: usize) -> String {
+    let (color, middle) = (hex(series.color), width / 2.0);
+    let stroke = |d: String, width: f64, more: &str| {
         format!("<path d=\"{d}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\"{more}/>")
     };
+    let dot = |size, cap| stroke(format!("M{middle} 0h0"), size, &format!(" stroke-linecap=\"{cap}\""));
+    let dashed = |d| stroke(d, 1.5, &format!(" stroke-dasharray=\"{}\"", dashes(reference)));
     match series.mark {
-        Mark::Line => line("M0 0H20", 2.0, ""),
-        Mark::Points | Mark::Class { square: false } => line("M10 0h0", 8.0, " stroke-linecap=\"round\""),
-        Mark::Class { square: true } => line("M10 0h0", 8.0, " stroke-linecap=\"square\""),
-        Mark::Band => format!("<rect y=\"-6\" width=\"20\" height=\"12\" fill=\"{color}\" opacity=\"0.25\"/>"),
+        Mark::Line => stroke(format!("M0 0H{width}"), 2.0, ""),
+        Mark::Points | Mark::Class { square: false } => dot(8.0, "round"),
+        Mark::Class { square: true } => dot(8.0, "square"),
+        Mark::Band => format!("<rect y=\"-6\" width=\"{width}\" height=\"12\" fill=\"{color}\" opacity=\"0.25\"/>"),
         Mark::Histogram { .. } => format!(
-            "<rect x=\"4\" y=\"-6\" width=\"12\" height=\"12\" fill=\"{color}\" fill-opacity=\"0.45\" stroke=\"{color}\"/>"
+            "<rect x=\"{}\" y=\"-6\" width=\"12\" height=\"12\" fill=\"{color}\" fill-opacity=\"0.45\" stroke=\"{color}\"/>",
+            middle - 6.0
         ),
-        Mark::Errors => line("M10 -7V7", 1.5, "") + &line("M10 0h0", 6.5, " stroke-linecap=\"round\""),
-        Mark::Horizontal => line("M0 0H20", 1.5, &format!(" stroke-dasharray=\"{}\"", dashes(reference))),
-        Mark::Vertical => line("M10 -7V7", 1.5, &format!(" stroke-dasharray=\"{}\"", dashes(reference))),
+        Mark::Errors => stroke(format!("M{middle} -7V7"), 1.5, "") + &dot(6.5, "round"),
+        Mark::Horizontal => dashed(format!("M0 0H{width}")),
+        Mark::Vertical => dashed(format!("M{middle} -7V7")),
     }
 }

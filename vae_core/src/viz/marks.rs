@@ -86,11 +86,13 @@ fn plotters(series: &[Series], frame: &Frame, area: &Area<'_>) -> Result<(), Box
     for s in series.iter().filter(|s| matches!(s.mark, Mark::Histogram { .. })) {
         // Bars stand on zero, or on the floor of a logarithmic axis.
         let base = if frame.y.place(0.0).is_some() { 0.0 } else { y_lo };
-        let bars = s.data.iter().filter(|d| d[2] > 0.0);
-        chart.draw_series(bars.map(|d| Rectangle::new([(d[0], base), (d[1], d[2])], area(s.color, 0.45))))?;
-        // The outline keeps overlapping histograms apart.
-        let steps: Vec<_> = s.data.iter().flat_map(|d| [(d[0], d[2].max(base)), (d[1], d[2].max(base))]).collect();
-        chart.draw_series([PathElement::new(steps, line(s.color, 1.25))])?;
+        let steps = || s.data.iter().flat_map(|d| [(d[0], d[2].max(base)), (d[1], d[2].max(base))]);
+        // One outline for all bars: neighbours leave no seam.
+        if let (Some(first), Some(last)) = (s.data.first(), s.data.last()) {
+            let outline = [(first[0], base)].into_iter().chain(steps()).chain([(last[1], base)]).collect::<Vec<_>>();
+            chart.draw_series([Polygon::new(outline, area(s.color, 0.45))])?;
+        }
+        chart.draw_series([PathElement::new(steps().collect::<Vec<_>>(), line(s.color, 1.25))])?;
     }
     for s in series.iter().filter(|s| s.mark == Mark::Line) {
         for run in s.data.split(|d| d[0].is_nan()) {
