@@ -247,9 +247,9 @@ fn elbo_matches_the_formula() {
         let kl = ((q.log_var().exp()? + q.mu().sqr()?)? - 1.0)?.sub(q.log_var())?.sum_all()?.to_scalar::<f32>()? / 80.0;
         Ok([0.7 * kl - reconstruction, reconstruction, kl])
     };
+    assert!(terms.loss.dims().is_empty());
     let got = [terms.loss, terms.reconstruction, terms.kl].map(|t| t.to_scalar::<f32>().unwrap());
     for (got, want) in got.iter().zip(written_out().unwrap()) {
         assert!((got - want).abs() < 1e-4 * want.abs(), "{got} {want}");
     }
-    assert!(terms.loss.dims().is_empty());
 }
