@@ -24,6 +24,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 KERNEL_DIR = REPOSITORY / "target" / "kernel"
 WARM = KERNEL_DIR / "warm"
 RUNNING = KERNEL_DIR / "running"
+STD_OUTLINE = REPOSITORY / "tools" / "std_outline"
 BUILD_VARIABLE = "VAE_CORE_KERNEL_BUILD"
 """Names the environment variable by which `warm_kernel.py` starts a kernel right in the build that it is making."""
 
@@ -164,6 +165,10 @@ def kernel_environment(build: Path) -> dict[str, str]:
         path = sysroot.read_text().strip()
         environment["RUSTUP_TOOLCHAIN"] = path
         environment["PATH"] = os.path.join(path, "bin") + os.pathsep + environment.get("PATH", os.defpath)
+        # rust-analyzer finds the type of a `let` with the sources of the standard library at hand. They are a component
+        # that a plain installation of Rust lacks; then our outline of them has to do (and nothing is downloaded).
+        if not os.path.exists(os.path.join(path, "lib", "rustlib", "src", "rust", "library")):
+            environment.setdefault("RUST_SRC_PATH", str(STD_OUTLINE))
     return environment
 
 
@@ -175,6 +180,8 @@ def main() -> None:
         directory, descriptor = private_build()
         start_janitor(directory, descriptor)
         build = directory / "build"
+    # The kernel greets on its standard output, which no reader of a notebook ever sees; a headless run would show it.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.execve(kernel, [kernel, *sys.argv[1:]], kernel_environment(build))
 
 
