@@ -1,16 +1,37 @@
 //! Training curves: how each term of the objective went, on training and validation images.
 
 use super::{Figure, Plot};
+use crate::{objectives::Means, train::History};
+
+impl History {
+    /// ELBO, reconstruction and KL against epochs, in nats per image; training and, where images were held out, validation.
+    pub fn plot(&self) -> Figure {
+        let curve = |name, value: fn(&Means) -> f64| Curve {
+            name,
+            train: self.epochs.iter().map(|record| (record.epoch, value(&record.train))).collect(),
+            validation: self
+                .epochs
+                .iter()
+                .filter_map(|record| Some((record.epoch, value(record.validation.as_ref()?))))
+                .collect(),
+        };
+        panels(&[
+            curve("ELBO", |means| means.elbo),
+            curve("Reconstruction", |means| means.reconstruction),
+            curve("KL", |means| means.kl),
+        ])
+    }
+}
 
 /// One quantity of a training run: its name, and (epoch, value) on training and on validation images.
-pub(crate) struct Curve<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) train: Vec<(usize, f64)>,
-    pub(crate) validation: Vec<(usize, f64)>,
+struct Curve<'a> {
+    name: &'a str,
+    train: Vec<(usize, f64)>,
+    validation: Vec<(usize, f64)>,
 }
 
 /// One panel a curve, side by side, all in nats per image against epochs.
-pub(crate) fn panels(curves: &[Curve<'_>]) -> Figure {
+fn panels(curves: &[Curve<'_>]) -> Figure {
     Figure::row(curves.iter().map(|curve| {
         let mut plot = Plot::new(curve.name, "epoch", "nats per image").size(310, 270).line("train", &curve.train);
         if curve.train.len() == 1 {

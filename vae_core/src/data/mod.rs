@@ -1,0 +1,37 @@
+//! Images as bytes, batches as tensors, and where the images come from.
+//!
+//! - [`Images`]: images and labels kept as bytes; [`Images::batches`] makes float tensors of them, batch by batch
+//! - [`Dataset`]: a training and a test set with names; [`mnist`], [`fashion_mnist`], [`digits`], [`garments`], [`load`]
+//! - [`idx`]: the file format of MNIST
+//! - [`mod@binarize`]: grey values as probabilities of ink
+//! - `hub`: the Hugging Face hub, with the feature of that name
+//!
+//! ```
+//! use vae_core::{candle::Device, data::Images, random::Random};
+//!
+//! // Three 2×2 images: black, grey, white.
+//! let bytes = [[0; 4], [51; 4], [255; 4]].concat();
+//! let images = Images::new(bytes, vec![0, 1, 2], (1, 2, 2), &Device::Cpu)?;
+//! assert_eq!(images.tensor()?.mean_all()?.to_scalar::<f32>()?, (0.0 + 0.2 + 1.0) / 3.0);
+//!
+//! let mut seen = 0;
+//! for batch in images.batches(2, &mut Random::new(1))? {
+//!     let batch = batch?;
+//!     assert_eq!(batch.images.dims(), [batch.labels.len(), 1, 2, 2]); // (B, C, H, W) in [0, 1]
+//!     seen += batch.labels.len();
+//! }
+//! assert_eq!(seen, 3); // every image once
+//! # Ok::<(), vae_core::Error>(())
+//! ```
+
+pub mod batches;
+pub mod binarize;
+mod embedded;
+pub mod idx;
+mod images;
+mod sources;
+
+pub use batches::{Batch, Batches};
+pub use binarize::binarize;
+pub use images::Images;
+pub use sources::{Dataset, NAMES, Source, digits, fashion_mnist, fast, garments, load, mnist};
