@@ -263,7 +263,7 @@ mod tests {
         assert_eq!((picked.labels(), picked.image(2)), (&[3, 0, 3][..], Some(&[12, 13, 14, 15][..])));
         assert_eq!((picked.image(3), images.take(99).len(), images.take(2).labels()), (None, 25, &[0, 1][..]));
         let fours = images.of_class(4);
-        assert_eq!((fours.labels(), fours.image(1)), (&[4, 4][..], Some(&[56, 57, 58, 59][..])));
+        assert_eq!((fours.labels(), fours.image(1)), (&[4, 4, 4][..], Some(&[56, 57, 58, 59][..])));
         assert!(images.of_class(77).is_empty());
         let error = images.select(&[25]).unwrap_err().to_string();
         assert_eq!(error, "image 25: there are 25 images, counted from 0");
