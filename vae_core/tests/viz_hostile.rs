@@ -124,3 +124,17 @@ fn nothing() {
     check(&empty, "row");
     check(&Figure::column([empty.clone(), Figure::row([Rows::new().into(), empty])]).title(""), "nested");
 }
+
+/// A figure that cannot be saved leaves the error that says why: the folder is missing, the ending is another.
+#[test]
+fn saving() {
+    let folder = tempfile::tempdir().unwrap();
+    let plot = Plot::new("t", "x", "y").line("a", [(0, 1), (1, 2)]);
+    let missing = folder.path().join("figures").join("a.svg");
+    let message = plot.save(&missing).unwrap_err().to_string();
+    assert!(message.starts_with(&missing.display().to_string()) && message.contains("create"), "{message}");
+    let message = plot.save(folder.path().join("a.png")).unwrap_err().to_string();
+    assert!(message.contains(".svg"), "{message}");
+    plot.save(folder.path().join("a.svg")).unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
