@@ -60,9 +60,9 @@ const SIX: &[Way] = &[
 ];
 #[rustfmt::skip]
 const SEVEN: &[Way] = &[
-    Way(3.0, &[&[(0.04, 0.1), (0.35, 0.08), (0.64, 0.06), (0.64, 0.06), (0.5, 0.35), (0.38, 0.65), (0.3, 1.0)]]),
-    Way(2.0, &[&[(0.03, 0.2), (0.08, 0.07), (0.35, 0.1), (0.62, 0.05), (0.62, 0.05), (0.48, 0.4), (0.3, 0.7), (0.2, 1.0)]]),
-    Way(1.2, &[&[(0.04, 0.08), (0.35, 0.08), (0.66, 0.06), (0.66, 0.06), (0.45, 0.45), (0.25, 1.0)], &[(0.15, 0.52), (0.4, 0.5), (0.65, 0.47)]]),
+    Way(3.0, &[&[(0.04, 0.1), (0.35, 0.08), (0.62, 0.06), (0.62, 0.06), (0.54, 0.35), (0.46, 0.65), (0.42, 1.0)]]),
+    Way(2.0, &[&[(0.03, 0.2), (0.08, 0.07), (0.35, 0.1), (0.62, 0.05), (0.62, 0.05), (0.52, 0.4), (0.42, 0.7), (0.36, 1.0)]]),
+    Way(1.2, &[&[(0.04, 0.08), (0.35, 0.08), (0.66, 0.06), (0.66, 0.06), (0.5, 0.45), (0.36, 1.0)], &[(0.15, 0.52), (0.4, 0.5), (0.65, 0.47)]]),
     Way(2.0, &[&[(0.05, 0.15), (0.3, 0.1), (0.55, 0.06), (0.65, 0.15), (0.52, 0.45), (0.4, 0.75), (0.38, 1.0)]]),
 ];
 #[rustfmt::skip]
@@ -92,13 +92,14 @@ pub(super) fn draw(label: u8, mut rng: &mut dyn RngCore, pixels: &mut [u8]) {
     });
     let strokes = way.unwrap_or(&ways[0]).1;
 
-    let slant = normal(&mut rng, 0.14, 0.2);
-    let turn = normal(&mut rng, 0.0, 0.1);
-    let stretch = normal(&mut rng, 0.0, 0.18).exp();
-    let hand = Hand::new(slant, turn, stretch, 0.025, &mut rng);
+    let slant = normal(&mut rng, 0.17, 0.24);
+    let turn = normal(&mut rng, 0.0, 0.12);
+    let stretch = normal(&mut rng, 0.0, 0.22).exp();
+    let care = rng.random_range(0.02..0.055);
+    let hand = Hand::new(slant, turn, stretch, care, &mut rng);
     let strokes: Vec<Vec<Point>> = strokes
         .iter()
-        .map(|points| spline(&jitter(points, 0.03, &mut rng)).into_iter().map(|point| hand.bend(point)).collect())
+        .map(|points| spline(&jitter(points, care, &mut rng)).into_iter().map(|point| hand.bend(point)).collect())
         .collect();
     let radius = normal(&mut rng, 1.3, 0.35).max(0.6);
     ink(&strokes, radius, 0.12, &mut rng, pixels);
