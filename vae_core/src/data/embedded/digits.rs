@@ -41,7 +41,7 @@ const THREE: &[Way] = &[
 const FOUR: &[Way] = &[
     Way(3.0, &[&[(0.12, 0.05), (0.1, 0.3), (0.08, 0.52), (0.08, 0.52), (0.35, 0.55), (0.68, 0.5)], &[(0.58, 0.02), (0.56, 0.5), (0.53, 1.0)]]),
     Way(2.0, &[&[(0.1, 0.1), (0.07, 0.35), (0.22, 0.5), (0.45, 0.46), (0.6, 0.3)], &[(0.62, 0.05), (0.57, 0.5), (0.54, 1.0)]]),
-    Way(1.0, &[&[(0.52, 0.02), (0.28, 0.32), (0.04, 0.62), (0.04, 0.62), (0.35, 0.62), (0.72, 0.6)], &[(0.5, 0.02), (0.49, 0.5), (0.48, 1.0)]]),
+    Way(0.5, &[&[(0.52, 0.02), (0.28, 0.32), (0.04, 0.62), (0.04, 0.62), (0.35, 0.62), (0.72, 0.6)], &[(0.5, 0.02), (0.49, 0.5), (0.48, 1.0)]]),
     Way(1.5, &[&[(0.22, 0.05), (0.1, 0.3), (0.03, 0.55), (0.03, 0.55), (0.35, 0.52), (0.75, 0.48)], &[(0.68, 0.05), (0.52, 0.5), (0.4, 1.0)]]),
 ];
 #[rustfmt::skip]
@@ -95,12 +95,12 @@ pub(super) fn draw(label: u8, mut rng: &mut dyn RngCore, pixels: &mut [u8]) {
     let slant = normal(&mut rng, 0.17, 0.24);
     let turn = normal(&mut rng, 0.0, 0.12);
     let stretch = normal(&mut rng, 0.0, 0.22).exp();
-    let care = rng.random_range(0.02..0.055);
-    let hand = Hand::new(slant, turn, stretch, care, &mut rng);
+    let (bend, shake) = (rng.random_range(0.02..0.07), rng.random_range(0.01..0.035));
+    let hand = Hand::new(slant, turn, stretch, bend, &mut rng);
     let strokes: Vec<Vec<Point>> = strokes
         .iter()
-        .map(|points| spline(&jitter(points, care, &mut rng)).into_iter().map(|point| hand.bend(point)).collect())
+        .map(|points| spline(&jitter(points, shake, &mut rng)).into_iter().map(|point| hand.bend(point)).collect())
         .collect();
-    let radius = normal(&mut rng, 1.3, 0.35).max(0.6);
+    let radius = normal(&mut rng, 1.24, 0.33).max(0.6);
     ink(&strokes, radius, 0.12, &mut rng, pixels);
 }
