@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use vae_core::{
     candle::{Device, Tensor},
+    data,
+    objectives::Means,
     random::Random,
+    train::{EpochRecord, History},
     viz::{Figure, Heatmap, ImageGrid, Plot, Rows, Table},
 };
 
@@ -158,6 +161,24 @@ fn maps(random: &mut Random) -> Vec<(&'static str, Figure)> {
     vec![("map", map(digits)), ("map_garments", map(garments)), ("heatmaps", Figure::row(heatmaps))]
 }
 
+/// A training run that looks like one.
+fn history() -> History {
+    let means = |epoch: usize, gap: f64| {
+        let (kl, reconstruction) = (25.0 - 20.0 / epoch as f64, -78.0 - gap - 110.0 / epoch as f64);
+        Means { elbo: reconstruction - kl, reconstruction, kl, loss: kl - reconstruction }
+    };
+    let record = |epoch| EpochRecord {
+        epoch,
+        steps: 430 * epoch as u64,
+        train: means(epoch, 0.0),
+        validation: Some(means(epoch, epoch as f64 / 4.0)),
+        beta: 1.0,
+        images_per_second: 3e4,
+        seconds: 2.0,
+    };
+    History { epochs: (1..=10).map(record).collect() }
+}
+
 /// Every figure is well-formed XML, holds no text below 12 pixels, no number that is none, and needs nothing from outside.
 #[test]
 fn figures_are_well_formed() {
@@ -180,6 +201,11 @@ fn figures_are_well_formed() {
         }
     }
     if let Some(folder) = keep {
+        let device = Device::Cpu;
+        for set in [data::mnist(&device).unwrap(), data::fashion_mnist(&device).unwrap()] {
+            set.preview(30).save(folder.join(format!("preview_{}.svg", set.class_names[0].len()))).unwrap();
+        }
+        history().plot().save(folder.join("history.svg")).unwrap();
         let table = Table::new(["model", "ELBO / nats", "parameters", "time / s"])
             .row(["MLP 784–400–400–20", "−98.2 ± 0.3", "973,624", "41"])
             .row(["convolutional", "−91.05 ± 0.2", "1,204,001", "312"])

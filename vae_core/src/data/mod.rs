@@ -27,6 +27,8 @@
 pub mod batches;
 pub mod binarize;
 mod embedded;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod idx;
 mod images;
 mod sources;

@@ -10,7 +10,7 @@
 //! use vae_core::prelude::*;
 //!
 //! let vae = MlpVae::new(MlpVaeConfig::default(), &Device::Cpu, 1)?;
-//! let batch = Batch { images: Random::new(2).uniform((8, 1, 28, 28), &Device::Cpu)?, labels: vec![0; 8] };
+//! let batch = Images::new(vec![200; 8 * 784], vec![0; 8], (1, 28, 28), &Device::Cpu)?.batch(&[0, 3, 5])?;
 //! let terms = Elbo::default().terms(&vae, &batch, 0.0, &mut Random::new(3))?;
 //! let [loss, reconstruction, kl] = [&terms.loss, &terms.reconstruction, &terms.kl].map(|t| t.to_scalar::<f32>());
 //! assert!((loss? - (kl? - reconstruction?)).abs() < 1e-3); // β = 1

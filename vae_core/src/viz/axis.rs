@@ -7,7 +7,18 @@ use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use super::text::{fixed, power};
 
 /// Values beyond this size count as not finite: differences of two of them must not overflow.
-pub(super) const LARGEST: f64 = 1e300;
+const LARGEST: f64 = 1e300;
+/// The same for logarithmic axes, in powers of ten up and down: room beyond the outermost values must not overflow.
+const MOST_DECADES: i32 = 250;
+
+/// Whether `value` has a place on an axis: finite, not immense, and positive if the axis is logarithmic.
+pub(super) fn drawable(value: f64, log: bool) -> bool {
+    if log {
+        (10f64.powi(-MOST_DECADES)..=10f64.powi(MOST_DECADES)).contains(&value)
+    } else {
+        value.is_finite() && value.abs() <= LARGEST
+    }
+}
 
 /// What the values of an axis are like.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,8 +45,7 @@ impl Axis {
     /// The axis of values from `lo` to `hi` with about `count` ticks. A range without extent, reversed or not finite is
     /// widened to one that can be drawn.
     pub(super) fn new(lo: f64, hi: f64, kind: Kind, count: usize) -> Self {
-        let usable = |v: f64| v.is_finite() && v.abs() <= LARGEST && (!kind.log || v > 0.0);
-        let (mut lo, mut hi) = match (usable(lo), usable(hi)) {
+        let (mut lo, mut hi) = match (drawable(lo, kind.log), drawable(hi, kind.log)) {
             (true, true) => (lo.min(hi), lo.max(hi)),
             (true, false) => (lo, lo),
             (false, true) => (hi, hi),

@@ -2,7 +2,7 @@
 
 use super::{
     Figure, Plot,
-    axis::{Axis, Kind, LARGEST},
+    axis::{Axis, Kind, drawable},
     legend::Legend,
     marks,
     plot::{Mark, Series},
@@ -162,11 +162,6 @@ impl Plot {
             count -= 1;
         }
     }
-}
-
-/// Whether `value` has a place on an axis.
-fn drawable(value: f64, log: bool) -> bool {
-    value.is_finite() && value.abs() <= LARGEST && (!log || value > 0.0)
 }
 
 /// The least and the greatest value; (∞, −∞) where there is none.

@@ -6,7 +6,7 @@ use super::{
     ImageGrid, output,
     text::{self, Anchor, FONT, HEADING, INK, SIZE, TITLE, number},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, files::write_atomically};
 
 /// Space between neighbours in a row or column, in CSS pixels.
 const GAP: f64 = 20.0;
@@ -130,7 +130,7 @@ impl Figure {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         match output::extension(path).as_str() {
-            "svg" => output::write(path, self.to_svg().as_bytes()),
+            "svg" => write_atomically(path, self.to_svg().as_bytes()),
             _ => Err(Error::file(path, "a figure is saved as SVG; give the name the ending .svg")),
         }
     }

@@ -10,7 +10,7 @@ use super::{
     colors::{NOT_FINITE, Rgb},
     output,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, files::write_atomically};
 
 /// More images than this in one grid are a slip, not a picture.
 const MOST_IMAGES: usize = 10_000;
@@ -226,7 +226,7 @@ impl ImageGrid {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         match output::extension(path).as_str() {
-            "png" => output::write(path, &self.to_png()?),
+            "png" => write_atomically(path, &self.to_png()?),
             "svg" => Figure::from(self.clone()).save(path),
             _ => Err(Error::file(path, "an image grid is saved as .png or .svg; give the name one of these endings")),
         }

@@ -20,7 +20,7 @@ const TURN: usize = 64;
 
 /// How many `values` lie in each of `bins` equal intervals from `lo` to `hi`: (left, right, height).
 pub(super) fn count(values: impl Iterator<Item = f64>, lo: f64, hi: f64, bins: usize, density: bool) -> Vec<[f64; 3]> {
-    if !(lo <= hi) {
+    if !lo.is_finite() || !hi.is_finite() || lo > hi {
         return Vec::new();
     }
     let (lo, hi) = if hi - lo > lo.abs().max(hi.abs()) * 1e-12 { (lo, hi) } else { (lo - 0.5, hi + 0.5) };

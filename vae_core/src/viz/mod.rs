@@ -8,6 +8,8 @@
 //! | [`Heatmap`] | a matrix with its colour bar | `.svg` |
 //! | [`Figure`] | several of these in rows and columns, as one output | `.svg` |
 //! | [`Table`] | results in rows and columns | |
+//! | [`Images::preview`](crate::data::Images::preview) | a look at a data set | `.svg` |
+//! | [`History::plot`](crate::train::History::plot) | how training went | `.svg` |
 //!
 //! Every one is an owned value. As the last expression of a notebook cell it is shown (the kernel calls its
 //! `evcxr_display`); anywhere else, `save` writes it. The kernel shows one output of a kind per cell, so several panels
@@ -41,6 +43,7 @@ mod marks;
 mod output;
 mod plot;
 mod points;
+mod preview;
 mod rows;
 mod table;
 mod text;

@@ -3,6 +3,7 @@
 //! Image i of a set has a generator of its own, so the bytes depend neither on the number of threads nor on how many
 //! images are drawn.
 
+mod cloth;
 mod digits;
 mod garments;
 mod pen;

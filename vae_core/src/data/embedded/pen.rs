@@ -12,7 +12,7 @@ const PIECES: usize = 6;
 /// The box that MNIST fits every digit into before it centres it.
 const BOX: f32 = 20.0;
 /// How fast ink fades at the edge of a stroke, in pixels: MNIST was scaled down from larger black-and-white scans.
-const FADE: f32 = 1.35;
+const FADE: f32 = 1.15;
 
 /// A stroke as a curve through `points` (Catmull & Rom 1974), sampled; a point given twice is a corner.
 pub(super) fn spline(points: &[Point]) -> Vec<Point> {
@@ -93,16 +93,10 @@ pub(super) fn ink(
         ((low.0.min(x), low.1.min(y)), (high.0.max(x), high.1.max(y)))
     });
     let scale = (BOX - 2.0 * radius) / (high.0 - low.0).max(high.1 - low.1).max(1e-3);
-    // The centre of mass of the ink is nearly that of the strokes' length.
-    let (mut mass, mut centre) = (1e-6, (0.0, 0.0));
-    for pair in strokes.iter().flat_map(|stroke| stroke.windows(2)) {
-        let length = (pair[1].0 - pair[0].0).hypot(pair[1].1 - pair[0].1);
-        mass += length;
-        centre.0 += length * (pair[0].0 + pair[1].0) / 2.0;
-        centre.1 += length * (pair[0].1 + pair[1].1) / 2.0;
-    }
-    let middle = SIDE as f32 / 2.0;
-    let place = |&(x, y): &Point| (middle + scale * (x - centre.0 / mass), middle + scale * (y - centre.1 / mass));
+    let (margin, width, height) = ((SIDE as f32 - BOX) / 2.0 + radius, high.0 - low.0, high.1 - low.1);
+    let inside = BOX - 2.0 * radius;
+    let corner = (margin + (inside - scale * width) / 2.0, margin + (inside - scale * height) / 2.0);
+    let place = |&(x, y): &Point| (corner.0 + scale * (x - low.0), corner.1 + scale * (y - low.1));
 
     // Per pixel: how deep it lies inside the nib's path, at the best place of it.
     let mut depth = [f32::MIN; super::PIXELS];
@@ -130,7 +124,24 @@ pub(super) fn ink(
             }
         }
     }
-    for (pixel, depth) in pixels.iter_mut().zip(depth) {
-        *pixel = (255.0 * (0.5 + depth / FADE).clamp(0.0, 1.0)) as u8;
+    let drawn = depth.map(|depth| (255.0 * (0.5 + depth / FADE).clamp(0.0, 1.0)) as u8);
+    centre(&drawn, pixels);
+}
+
+/// Copies the picture, moved by whole pixels so that its centre of mass comes to the middle, as MNIST was made.
+fn centre(drawn: &[u8], pixels: &mut [u8]) {
+    let (mut mass, mut moment) = (1.0, (0.0, 0.0));
+    for (i, &byte) in drawn.iter().enumerate() {
+        let byte = f32::from(byte);
+        mass += byte;
+        moment.0 += byte * (i % SIDE) as f32;
+        moment.1 += byte * (i / SIDE) as f32;
+    }
+    let middle = (SIDE / 2) as f32;
+    let shift = ((middle - moment.0 / mass).round() as isize, (middle - moment.1 / mass).round() as isize);
+    for (i, pixel) in pixels.iter_mut().enumerate() {
+        let (x, y) = ((i % SIDE) as isize - shift.0, (i / SIDE) as isize - shift.1);
+        let inside = (0..SIDE as isize).contains(&x) && (0..SIDE as isize).contains(&y);
+        *pixel = if inside { drawn[y as usize * SIDE + x as usize] } else { 0 };
     }
 }
