@@ -65,7 +65,7 @@ impl Axis {
                 (lo, hi) = (lo - room, hi + room);
             }
         }
-        let count = count.max(2);
+        let count = count.max(3);
         let ticks = if kind.log { log_ticks(lo, hi, count) } else { linear_ticks(lo, hi, kind.whole, count) };
         Self { lo, hi, log: kind.log, ticks }
     }
@@ -118,7 +118,7 @@ fn linear_ticks(lo: f64, hi: f64, whole: bool, count: usize) -> Vec<(f64, String
     let unit = 10f64.powf(((hi - lo) / count as f64).log10().floor());
     let ticks = |step: f64| (hi / step + 1e-9).floor() - (lo / step - 1e-9).ceil() + 1.0;
     let distance = |step: &f64| (ticks(*step) - count as f64).abs();
-    let steps = [10.0, 5.0, 2.0, 1.0].map(|m| m * unit);
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|m| m * unit);
     let mut step = steps.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(unit);
     if whole {
         step = step.max(1.0);
