@@ -55,6 +55,7 @@
 //! [`data::Images::new`] is given, and trains on one device at a time.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod check;
 pub mod data;
 pub mod device;
 pub mod dist;
@@ -78,6 +79,7 @@ pub use plotters;
 /// What a notebook's first cell imports.
 pub mod prelude {
     pub use crate::candle::{DType, Device, Tensor, Var};
+    pub use crate::check;
     pub use crate::data::{self, Batch, Dataset, Images, binarize};
     pub use crate::device::best_device;
     pub use crate::dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood};
