@@ -231,7 +231,7 @@ fn check_xml(text: &str) -> Result<(), String> {
             }
             continue;
         }
-        if tag.matches('"').count() % 2 != 0 || tag.contains('<') {
+        if !tag.matches('"').count().is_multiple_of(2) || tag.contains('<') {
             return Err(format!("quotes in <{tag}>"));
         }
         check_entities(tag)?;

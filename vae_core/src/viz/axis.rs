@@ -117,7 +117,8 @@ impl Ranged for Axis {
 fn linear_ticks(lo: f64, hi: f64, whole: bool, count: usize) -> Vec<(f64, String)> {
     let unit = 10f64.powf(((hi - lo) / count as f64).log10().floor());
     let ticks = |step: f64| (hi / step + 1e-9).floor() - (lo / step - 1e-9).ceil() + 1.0;
-    let distance = |step: &f64| (ticks(*step) - count as f64).abs();
+    // Two ticks say little about a range; rather too many.
+    let distance = |step: &f64| (ticks(*step) - count as f64).abs() + if ticks(*step) < 3.0 { 10.0 } else { 0.0 };
     let steps = [1.0, 2.0, 5.0, 10.0].map(|m| m * unit);
     let mut step = steps.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(unit);
     if whole {
@@ -183,6 +184,8 @@ mod tests {
         assert_eq!(labels(&linear(0.0, 1.0)), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(&linear(-130.0, -98.0)), ["−130", "−120", "−110", "−100"]);
         assert_eq!(labels(&linear(-196.0, -104.0)), ["−180", "−160", "−140", "−120"]);
+        let few = Axis::new(-192.0, -86.0, Kind::default(), 3);
+        assert_eq!(labels(&few), ["−180", "−160", "−140", "−120", "−100"]);
         assert_eq!(labels(&linear(0.0, 60_000.0)), ["0", "20,000", "40,000", "60,000"]);
         assert_eq!(labels(&linear(0.0, 2.5e-5)), ["0", "0.5×10⁻⁵", "1.0×10⁻⁵", "1.5×10⁻⁵", "2.0×10⁻⁵", "2.5×10⁻⁵"]);
     }
