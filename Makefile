@@ -25,6 +25,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock vae_core/Cargo.toml $(shell find vae_core/
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 TIMEOUT ?= 1800
 JOBS ?= 1
+LAB_DIR ?= notebooks
 
 .PHONY: setup lab run test test-full tests rust-tests notebook-tests kernel-bench data html clean help FORCE
 .DELETE_ON_ERROR:
@@ -34,7 +35,7 @@ setup: $(STAMPS)/warm ## environment, kernel, warm build and data; quick when th
 	@echo "set-up is done: 'make lab' opens the notebooks"
 
 lab: $(STAMPS)/warm $(STAMPS)/data-tried ## JupyterLab on notebooks/; LAB_ARGS="--no-browser --port 8888" passes arguments on
-	$(BIN)/jupyter-lab --notebook-dir=notebooks $(LAB_ARGS)
+	$(BIN)/jupyter-lab --notebook-dir=$(LAB_DIR) $(LAB_ARGS)
 
 run: $(STAMPS)/warm ## one notebook without a browser: NB=path.ipynb [VAE_FAST=1] [TIMEOUT=seconds] [INPLACE=1]
 	@test -n "$(NB)" || { echo "which notebook? make run NB=notebooks/00_start_here.ipynb"; exit 2; }
