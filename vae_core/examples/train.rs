@@ -92,7 +92,7 @@ fn main() -> std::process::ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<()> {
-    let device = best_device();
+    let device = best_device()?;
     let Arguments { hidden, latent, seed, .. } = arguments;
     let mut vae = match arguments.model {
         Model::Mlp => MlpVae::new(MlpVaeConfig { hidden, latent, ..Default::default() }, &device, seed)?,

@@ -29,7 +29,7 @@
 //! ```
 //! use vae_core::prelude::*;
 //!
-//! let device = best_device();
+//! let device = best_device()?;
 //! let digits = data::digits(&device)?; // `data::mnist` for the real ones
 //! let mut vae = MlpVae::new(MlpVaeConfig { hidden: vec![64], latent: 2, ..Default::default() }, &device, 42)?;
 //! let history = Trainer::new(Elbo::default()).epochs(1).fit(&mut vae, &digits.train.take(2_000))?;
@@ -55,6 +55,7 @@
 //! [`data::Images::new`] is given, and trains on one device at a time.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod check;
 pub mod data;
 pub mod device;
 pub mod dist;
@@ -78,6 +79,7 @@ pub use plotters;
 /// What a notebook's first cell imports.
 pub mod prelude {
     pub use crate::candle::{DType, Device, Tensor, Var};
+    pub use crate::check;
     pub use crate::data::{self, Batch, Dataset, Images, binarize};
     pub use crate::device::best_device;
     pub use crate::dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood};
