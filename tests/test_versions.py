@@ -34,15 +34,3 @@ def test_everything_is_pinned_and_no_host_is_named(repository):
         requirements = [line for line in lines if line and not line.startswith("#")]
         assert [line for line in requirements if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][\w.]*", line)] == []
 
-
-def test_the_kernel_of_the_makefile_is_the_one_installed(repository):
-    """The Makefile pins the kernel's version, and the installed kernel has it."""
-    import subprocess
-    import sys
-    from pathlib import Path
-
-    version = re.search(r"^EVCXR_VERSION := (\S+)$", (repository / "Makefile").read_text(), re.MULTILINE)[1]
-    installed = Path(sys.prefix, "share", "jupyter", "kernels", "rust", "version.txt").read_text().strip()
-    assert installed == version
-    help_text = subprocess.run([Path(sys.prefix, "bin", "evcxr_jupyter"), "--help"], text=True, capture_output=True)
-    assert "--install" in help_text.stdout
