@@ -46,8 +46,13 @@ pub(super) fn jitter(points: &[Point], amount: f32, rng: &mut (impl Rng + ?Sized
     moved
 }
 
-/// A random smooth map of the plane: slant, rotation and stretching, then an elastic bend of a few long waves.
+/// A random smooth map of the plane: where the waist sits and how the width tapers, then slant, rotation and stretching,
+/// then an elastic bend of a few long waves.
 pub(super) struct Hand {
+    /// How far down the middle of the height moves.
+    waist: f32,
+    /// How much wider the bottom is than the top, as a share.
+    taper: f32,
     matrix: [f32; 4],
     /// Direction of the displacement, wave vector and phase of each wave.
     waves: [[f32; 5]; 3],
@@ -60,13 +65,15 @@ impl Hand {
         let matrix = [cos * stretch, -cos * slant - sin, sin * stretch, cos - sin * slant];
         let waves = std::array::from_fn(|_| {
             let [dx, dy] = [normal(rng, 0.0, bend), normal(rng, 0.0, bend)];
-            let [kx, ky] = [normal(rng, 0.0, 5.0), normal(rng, 0.0, 5.0)];
+            let [kx, ky] = [normal(rng, 0.0, 3.5), normal(rng, 0.0, 3.5)];
             [dx, dy, kx, ky, rng.random_range(0.0..std::f32::consts::TAU)]
         });
-        Self { matrix, waves }
+        Self { waist: normal(rng, 0.0, 0.05), taper: normal(rng, 0.0, 0.3), matrix, waves }
     }
 
     pub(super) fn bend(&self, (x, y): Point) -> Point {
+        let x = 0.35 + (x - 0.35) * (1.0 + self.taper * (y - 0.5));
+        let y = y + self.waist * 4.0 * y * (1.0 - y);
         let [a, b, c, d] = self.matrix;
         let (mut u, mut v) = (a * x + b * y, c * x + d * y);
         for [dx, dy, kx, ky, phase] in self.waves {
