@@ -41,6 +41,9 @@ pub enum Error {
     /// A loss that is no longer a number.
     #[error("{0}")]
     NotFinite(String),
+    /// Two sides of a check that should be equal and are not.
+    #[error("{0}")]
+    Check(String),
     /// An error of candle.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -1,10 +1,73 @@
-//! `vae_core`: variational autoencoders on candle, for Rust notebooks and programs.
+//! Variational autoencoders on [candle], for Rust notebooks and programs.
+//!
+//! A VAE is two networks and a bound. The encoder turns an image into a distribution over codes, q(z|x); the decoder turns a
+//! code into a distribution over images, p(x|z); training makes the evidence lower bound large:
+//!
+//! ```text
+//! log p(x) ≥ ELBO(x) = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ p(z))        nats per image
+//! ```
+//!
+//! # The map
+//!
+//! Each module uses only those above it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`device`], [`random`] | which device, and saying which; seeded noise, explicit and passed in |
+//! | [`data`] | MNIST, Fashion-MNIST and their embedded stand-ins; images kept as bytes, seeded batches |
+//! | [`dist`] | the distributions of encoder and decoder, with their log-probabilities and divergences |
+//! | [`nn`] | layers, and the parameters that they share out |
+//! | [`models`] | encoder and decoder, and nothing else: a model does not know its loss |
+//! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |
+//! | [`optim`] | Adam |
+//! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
+//! | [`check`] | comparisons for check cells and exercises |
+//! | [`viz`] | figures that a notebook shows and a file keeps |
+//!
+//! # Train one
+//!
+//! ```
+//! use vae_core::prelude::*;
+//!
+//! let device = best_device();
+//! let digits = data::digits(&device)?; // `data::mnist` for the real ones
+//! let mut vae = MlpVae::new(MlpVaeConfig { hidden: vec![64], latent: 2, ..Default::default() }, &device, 42)?;
+//! let history = Trainer::new(Elbo::default()).epochs(1).fit(&mut vae, &digits.train.take(2_000))?;
+//! assert!(history.epochs[0].train.elbo > -784.0 * 2f64.ln()); // better than a coin for each pixel
+//! let samples = vae.generate(16, &mut Random::new(1))?;
+//! assert_eq!(samples.dims(), [16, 1, 28, 28]);
+//! # Ok::<(), vae_core::Error>(())
+//! ```
+//! In a notebook, `:dep vae_core = { path = "…/vae_core" }` is the only dependency that is needed: candle, plotters and
+//! image come along as [`candle`], [`candle_nn`], [`plotters`] and [`image`], and there can be no second candle beside
+//! them.
+//!
+//! # Conventions
+//!
+//! Images are (B, C, H, W) in \[0, 1\], codes (B, D), log-probabilities (B,) in nats, summed over everything but the batch.
+//! Names are the field's: `mu`, `log_var`, `logits`, `elbo`, `kl`, `beta`. Nothing draws a random number but from a
+//! [`random::Random`] that the caller made from a seed; on the CPU the same seed gives the same bits, whatever the number
+//! of threads. Functions return [`Error`]s that say what was expected, what came and what to do; they do not panic.
+//!
+//! # What it does not do
+//!
+//! It is no general deep-learning framework (that is candle), loads no pictures but the sets named above and what
+//! [`data::Images::new`] is given, and trains on one device at a time.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod check;
 pub mod data;
 pub mod device;
+pub mod dist;
 mod error;
+mod files;
+pub mod models;
+pub mod nn;
+pub mod objectives;
+pub mod optim;
 pub mod random;
+pub mod train;
+pub mod viz;
 
 pub use candle_core as candle;
 pub use candle_nn;
@@ -16,8 +79,16 @@ pub use plotters;
 /// What a notebook's first cell imports.
 pub mod prelude {
     pub use crate::candle::{DType, Device, Tensor, Var};
+    pub use crate::check;
     pub use crate::data::{self, Batch, Dataset, Images, binarize};
     pub use crate::device::best_device;
+    pub use crate::dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood};
+    pub use crate::models::{MlpVae, MlpVaeConfig, Observation, Vae};
+    pub use crate::nn::{Activation, Params};
+    pub use crate::objectives::{Elbo, Means, Objective, Terms, evaluate};
+    pub use crate::optim::{Adam, AdamConfig};
     pub use crate::random::Random;
+    pub use crate::train::{History, TrainConfig, Trainer};
+    pub use crate::viz::{Figure, Heatmap, ImageGrid, Plot, Rows, Table};
     pub use crate::{Error, Result};
 }

@@ -1,0 +1,101 @@
+# make setup   once: an environment in .venv, the Rust kernel, vae_core compiled for notebooks, the data sets
+# make lab     JupyterLab on notebooks/ (sets up first where needed)
+# make help    everything else
+
+PYTHON ?= python3
+EVCXR_VERSION := 0.22.0
+
+# Everything that is installed goes into .venv. In the activated conda environment of environment.yml, which brings the
+# Python packages along, it goes there instead.
+ifeq ($(CONDA_DEFAULT_ENV),vae-rs)
+ENV := $(CONDA_PREFIX)
+else
+ENV := .venv
+endif
+BIN := $(ENV)/bin
+
+# Jupyter looks for kernels in the environment before the user's own folders, so that `rust` is ours.
+export JUPYTER_PREFER_ENV_PATH := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Stamps lie beside what they vouch for: packages and kernel in the environment, the rest in target/.
+ENV_STAMPS := $(ENV)/.stamps
+STAMPS := target/setup
+RUST_SOURCES := Cargo.toml Cargo.lock vae_core/Cargo.toml $(shell find vae_core/src vae_core/assets -type f 2>/dev/null)
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+TIMEOUT ?= 1800
+JOBS ?= 1
+
+.PHONY: setup lab run test test-full tests rust-tests notebook-tests kernel-bench data html clean help FORCE
+.DELETE_ON_ERROR:
+
+setup: $(STAMPS)/warm ## environment, kernel, warm build and data; quick when there is nothing to do
+	@$(BIN)/python tools/fetch_data.py --if-missing
+	@echo "set-up is done: 'make lab' opens the notebooks"
+
+lab: $(STAMPS)/warm $(STAMPS)/data-tried ## JupyterLab on notebooks/; LAB_ARGS="--no-browser --port 8888" passes arguments on
+	$(BIN)/jupyter-lab --notebook-dir=notebooks $(LAB_ARGS)
+
+run: $(STAMPS)/warm ## one notebook without a browser: NB=path.ipynb [VAE_FAST=1] [TIMEOUT=seconds] [INPLACE=1]
+	@test -n "$(NB)" || { echo "which notebook? make run NB=notebooks/00_start_here.ipynb"; exit 2; }
+	@$(BIN)/python tools/run_notebook.py --timeout $(TIMEOUT) $(if $(INPLACE),--inplace) "$(NB)"
+
+test: export VAE_FAST = 1
+test: tests ## Rust tests, tests of the tools, and every notebook with VAE_FAST=1
+test-full: tests ## the same, with the notebooks at full length
+
+tests: $(STAMPS)/warm $(ENV_STAMPS)/test-packages
+	@tools/phase.sh "Rust tests" cargo test --release --workspace
+	@tools/phase.sh "tests of kernel and tools" $(BIN)/python -m pytest -q --durations=5 tests
+	@$(if $(NOTEBOOKS),,exit 0;) tools/phase.sh "notebooks" $(BIN)/python tools/run_notebook.py --timeout $(TIMEOUT) --jobs $(JOBS) $(NOTEBOOKS)
+
+kernel-bench: $(STAMPS)/warm ## how fast the kernel starts, answers and computes
+	@$(BIN)/python tools/kernel_bench.py
+
+data: $(ENV_STAMPS)/python ## fetch MNIST and Fashion-MNIST into data/
+	@$(BIN)/python tools/fetch_data.py
+
+html: $(ENV_STAMPS)/python ## the committed notebooks as HTML pages under target/notebooks/
+	@$(BIN)/jupyter-nbconvert --to html --template lab --output-dir target/notebooks $(NOTEBOOKS)
+
+clean: ## remove what was built and installed here; data/ stays
+	rm -rf target .venv
+
+help: ## this list
+	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 14
+
+# --- the steps of the set-up, each with a stamp that is as old as its sources ---
+
+$(ENV_STAMPS)/python: tools/requirements.txt
+ifeq ($(ENV),.venv)
+	@echo "setup: Python packages into .venv (about a minute)"
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version)'
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --requirement tools/requirements.txt
+endif
+	@mkdir -p $(ENV_STAMPS) && touch $@
+
+$(ENV_STAMPS)/test-packages: tools/requirements-test.txt $(ENV_STAMPS)/python
+	@echo "setup: Python packages for the tests (seconds)"
+	@$(BIN)/python -m pip install --quiet --requirement tools/requirements-test.txt
+	@touch $@
+
+$(ENV_STAMPS)/kernel-$(EVCXR_VERSION): $(ENV_STAMPS)/python tools/install_kernel.py
+	@echo "setup: the Rust kernel, evcxr_jupyter $(EVCXR_VERSION), into $(ENV)"
+	@$(BIN)/python tools/install_kernel.py $(EVCXR_VERSION)
+	@touch $@
+
+# Changes when compiler or linker do.
+$(STAMPS)/toolchain: FORCE
+	@mkdir -p $(STAMPS)
+	@{ rustc -vV; command -v mold || command -v lld || echo system; } > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(STAMPS)/warm: $(ENV_STAMPS)/kernel-$(EVCXR_VERSION) $(STAMPS)/toolchain $(RUST_SOURCES) tools/warm_kernel.py tools/kernel_launcher.py
+	@echo "setup: compiling vae_core for notebooks (4 minutes on two cores when cold, half a minute after a change)"
+	@$(BIN)/python tools/warm_kernel.py --stamp $@
+
+# `make lab` tries for the data once, `make setup` every time.
+$(STAMPS)/data-tried: $(ENV_STAMPS)/python
+	@$(BIN)/python tools/fetch_data.py --if-missing
+	@mkdir -p $(STAMPS) && touch $@

@@ -1,0 +1,67 @@
+"""Install the Rust kernel into this virtual environment: its program, then its kernelspec.
+
+Never `evcxr_jupyter --install` on its own: that writes over the kernel of the user. Compiling the program takes ten
+minutes on two cores, so it is kept in the user's cache folder, for the next clone with the same compiler.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+LAUNCHER = Path(__file__).resolve().parent / "kernel_launcher.py"
+PROGRAM = Path(sys.prefix, "bin", "evcxr_jupyter")
+KERNELSPEC = Path(sys.prefix, "share", "jupyter", "kernels", "rust", "kernel.json")
+
+
+def cached_program(version: str) -> Path:
+    """Where the program compiled from `version` by this compiler is kept."""
+    rustc = subprocess.run(["rustc", "-vV"], text=True, capture_output=True, check=True).stdout
+    facts = dict(line.split(": ") for line in rustc.splitlines() if ": " in line)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    name = f"evcxr_jupyter-{version}-rustc-{facts['release']}-{facts['host']}"
+    return cache / "vae-rs" / name / "evcxr_jupyter"
+
+
+def install_program(version: str) -> None:
+    """Put `evcxr_jupyter` into the environment's `bin`, compiling it only where no earlier clone has done so."""
+    cached = cached_program(version)
+    if not cached.exists():
+        print(f"       compiling evcxr_jupyter {version} (about 10 minutes on two cores)", file=sys.stderr)
+        log = Path(sys.prefix, "evcxr_jupyter.log")
+        command = ["cargo", "install", "--locked", "--root", sys.prefix, f"evcxr_jupyter@{version}"]
+        with log.open("w") as output:
+            # Away from the repository, so that no Cargo configuration and no workspace of ours takes part.
+            status = subprocess.run(command, cwd=sys.prefix, stdout=output, stderr=subprocess.STDOUT).returncode
+        if status != 0:
+            tail = "\n".join(log.read_text().splitlines()[-20:])
+            raise SystemExit(f"{' '.join(command)} failed; the end of {log}:\n{tail}")
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        partial = cached.with_name(f"partial-{os.getpid()}")
+        shutil.copy2(PROGRAM, partial)
+        partial.rename(cached)
+    shutil.copy2(cached, PROGRAM)
+
+
+def install_kernelspec() -> None:
+    """Let evcxr write its kernelspec (logos and all) into the environment, then have it start through the launcher."""
+    environment = dict(os.environ, JUPYTER_PATH=str(Path(sys.prefix, "share", "jupyter")))
+    subprocess.run([PROGRAM, "--install"], env=environment, stdout=subprocess.DEVNULL, check=True)
+    spec = json.loads(KERNELSPEC.read_text())
+    # -I: the user's PYTHON* variables and the notebook's folder have no say in what the launcher imports.
+    spec["argv"] = [sys.executable, "-I", str(LAUNCHER), *spec["argv"][1:]]
+    KERNELSPEC.write_text(json.dumps(spec, indent=1) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("version", help="version of evcxr_jupyter, for example 0.22.0")
+    install_program(parser.parse_args().version)
+    install_kernelspec()
+
+
+if __name__ == "__main__":
+    main()

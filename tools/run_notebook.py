@@ -1,0 +1,242 @@
+"""Run Rust notebooks without a browser, stream what their cells print, and fail when a cell fails.
+
+The kernel answers "ok" to a cell that panicked, or that ended early through `?`: such a cell only prints on stderr.
+nbconvert and nbclient on their own call that a success. Here, a cell fails on a compile error, on a killed child, on a
+time-out, and on anything at all on stderr but cargo's progress. Two cell tags change that:
+
+  raises-exception   the cell must fail, and the run goes on; it is an error if the cell does not fail
+  allow-stderr       what the cell writes to stderr is a message, not a failure
+
+Each executed notebook and its HTML page go to `target/notebooks/`; the source is left alone, unless --inplace is given.
+"""
+
+import argparse
+import contextlib
+import os
+import queue
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbconvert import HTMLExporter
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+OUTPUT = REPOSITORY / "target" / "notebooks"
+
+MUST_FAIL = "raises-exception"
+ALLOW_STDERR = "allow-stderr"
+
+CARGO_PROGRESS = re.compile(r"\s*(Compiling|Checking|Fresh|Finished|Updating|Locking|Adding|Download(ing|ed)|Blocking)\b")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+# stderr reaches us through a thread of its own in the kernel and may come after the cell is declared done.
+LATE_OUTPUT_SECONDS = 0.15
+
+
+class StreamingClient(NotebookClient):
+    """An nbclient that shows what a cell prints while the cell runs."""
+
+    def process_message(self, msg, cell, cell_index):
+        if msg["msg_type"] == "stream":
+            show(msg["content"]["text"])
+        elif msg["msg_type"] in ("execute_result", "display_data"):
+            data = msg["content"]["data"]
+            other = sorted(kind for kind in data if kind != "text/plain")
+            show(f"<{', '.join(other)}>" if other else data.get("text/plain", ""))
+        return super().process_message(msg, cell, cell_index)
+
+    async def take_late_output(self, cell, cell_index, **_):
+        """Take in what the kernel sends about a cell shortly after it has declared it done."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                message = await self.kc.iopub_channel.get_msg(timeout=LATE_OUTPUT_SECONDS)
+                if message["msg_type"] == "stream":
+                    self.process_message(message, cell, cell_index)
+
+
+@dataclass
+class CellFailure(Exception):
+    """A cell that failed without leave, or that did not fail where it had to."""
+
+    number: int
+    source: str
+    message: str
+
+    def __str__(self):
+        return f"cell [{self.number}] failed: {self.message}\n--- its source ---\n{self.source}"
+
+
+def show(text: str) -> None:
+    for line in text.rstrip("\n").split("\n"):
+        print(f"       | {line}", flush=True)
+
+
+def failure_of(cell) -> str | None:
+    """The message with which a cell failed, or None. `outputs` is what tells: the kernel's own answer does not."""
+    for output in cell.outputs:
+        if output.output_type == "error":
+            return COLOUR.sub("", output.evalue + "\n" + "\n".join(output.traceback)).strip()
+    if ALLOW_STDERR in cell.metadata.get("tags", []):
+        return None
+    stderr = "".join(o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stderr")
+    told = [line for line in stderr.splitlines() if line.strip() and not CARGO_PROGRESS.match(line)]
+    return COLOUR.sub("", "\n".join(told)) if told else None
+
+
+def run_cell(client: StreamingClient, cell, index: int, number: int) -> None:
+    """Execute one cell; raise CellFailure unless it did what its tags ask."""
+    try:
+        client.execute_cell(cell, index)
+        failure = failure_of(cell)
+    except CellTimeoutError:
+        raise CellFailure(number, cell.source, f"no end after {client.timeout} s (--timeout sets the limit)") from None
+    except DeadKernelError:
+        raise CellFailure(number, cell.source, "the kernel died (killed, perhaps out of memory)") from None
+
+    must_fail = MUST_FAIL in cell.metadata.get("tags", [])
+    if must_fail and failure is None:
+        raise CellFailure(number, cell.source, f"it is tagged {MUST_FAIL}, but it did not fail")
+    if failure is not None and not must_fail:
+        raise CellFailure(number, cell.source, failure)
+
+
+def run_cells(notebook, folder: Path, timeout: int) -> None:
+    """Execute the code cells of `notebook` in place, as if it lay in `folder`."""
+    client = StreamingClient(
+        notebook,
+        kernel_name="rust",
+        timeout=timeout,
+        startup_timeout=600,
+        allow_errors=True,  # run_cell decides
+        coalesce_streams=True,
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.on_cell_executed = client.take_late_output
+    cells = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    for _, cell in cells:
+        cell.outputs, cell.execution_count = [], None
+    started = time.time()
+    with client.setup_kernel():
+        print(f"[kernel] started in {time.time() - started:.1f} s", flush=True)
+        for number, (index, cell) in enumerate(cells, start=1):
+            first_line = (cell.source.strip().splitlines() or ["(empty)"])[0]
+            print(f"[{number:2}/{len(cells)}] {first_line}", flush=True)
+            started = time.time()
+            run_cell(client, cell, index, number)
+            print(f"[{number:2}/{len(cells)}] {time.time() - started:.1f} s", flush=True)
+
+
+def tidy(notebook) -> None:
+    """Make an executed notebook the same on every machine: no paths, minimal metadata, cells counted from 1."""
+    kernelspec = {"name": "rust", "display_name": "Rust", "language": "rust"}
+    language = {"name": "rust", "file_extension": ".rs", "mimetype": "text/rust", "pygments_lexer": "rust"}
+    notebook.metadata = nbformat.from_dict({"kernelspec": kernelspec, "language_info": language})
+    names = {str(REPOSITORY): ".", str(Path.home()): "~"}
+    if data := os.environ.get("VAE_CORE_DATA_DIR"):
+        names = {data: "$VAE_CORE_DATA_DIR"} | names
+
+    def shorten(value):
+        if isinstance(value, str):
+            for path, name in names.items():
+                value = value.replace(path, name)
+        elif isinstance(value, list):
+            value = [shorten(item) for item in value]
+        elif isinstance(value, dict):
+            value = nbformat.from_dict({key: shorten(item) for key, item in value.items()})
+        return value
+
+    count = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            count += 1
+            cell.execution_count = count
+            cell.outputs = shorten(cell.outputs)
+            for output in cell.outputs:
+                if "execution_count" in output:
+                    output.execution_count = count
+
+
+def write_html(notebook, path: Path) -> None:
+    exporter = HTMLExporter(template_name="lab", embed_images=True)
+    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": path.stem}})
+    path.write_text(html)
+
+
+def run_one(path: Path, timeout: int, inplace: bool) -> None:
+    """Run one notebook and write what came of it, failed or not."""
+    notebook = nbformat.read(path, as_version=4)
+    started = time.time()
+    failure = None
+    try:
+        run_cells(notebook, path.resolve().parent, timeout)
+    except CellFailure as error:
+        failure = error
+    tidy(notebook)
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    executed = OUTPUT / path.name
+    nbformat.write(notebook, executed)
+    write_html(notebook, executed.with_suffix(".html"))
+    print(f"written: {executed} and {executed.with_suffix('.html').name}")
+    if failure:
+        raise SystemExit(f"FAILED {path}: {failure}")
+    if inplace:
+        nbformat.write(notebook, path)
+        print(f"written: {path}")
+    print(f"ok     {path} in {time.time() - started:.0f} s")
+
+
+def run_many(paths: list[Path], timeout: int, jobs: int) -> None:
+    """Run several notebooks, each in a process of its own with a log, and sum up."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+
+    def run(path: Path) -> tuple[bool, str]:
+        log = OUTPUT / f"{path.stem}.log"
+        started = time.time()
+        with log.open("w") as output:
+            command = [sys.executable, __file__, "--timeout", str(timeout), str(path)]
+            status = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT).returncode
+        line = f"{'ok    ' if status == 0 else 'FAILED'} {path} in {time.time() - started:.0f} s"
+        print(line, flush=True)
+        if status != 0:
+            print("\n".join(log.read_text().splitlines()[-40:]), flush=True)
+        return status == 0, line
+
+    with ThreadPoolExecutor(jobs) as pool:
+        results = list(pool.map(run, paths))
+    failed = [line for passed, line in results if not passed]
+    print(f"{len(results) - len(failed)} of {len(results)} notebooks ran to their end")
+    if failed:
+        raise SystemExit("\n".join(failed))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], epilog=__doc__.split("\n\n", 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
+    parser.add_argument("--timeout", type=int, default=1800, help="seconds for one cell (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="notebooks that run at once (default: %(default)s)")
+    parser.add_argument("--inplace", action="store_true", help="write the outputs into the notebook itself")
+    arguments = parser.parse_args()
+    if missing := [str(path) for path in arguments.notebooks if not path.is_file()]:
+        raise SystemExit(f"no such notebook: {', '.join(missing)}")
+    if len(arguments.notebooks) == 1:
+        run_one(arguments.notebooks[0], arguments.timeout, arguments.inplace)
+    elif arguments.inplace:
+        raise SystemExit("--inplace takes one notebook at a time")
+    else:
+        run_many(arguments.notebooks, arguments.timeout, arguments.jobs)
+
+
+if __name__ == "__main__":
+    main()

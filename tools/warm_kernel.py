@@ -1,0 +1,99 @@
+"""Compile `vae_core` for notebooks, once, so that every kernel can start on a copy (see `kernel_launcher.py`).
+
+The build is made by a real kernel that runs the first cell of a notebook: whatever evcxr asks of cargo (flags, target,
+linker) is then what later kernels ask for, and cargo finds everything fresh. A refresh works on a copy and swaps at
+the end: kernels that start meanwhile get the old build, and an interrupted refresh leaves it as it was.
+"""
+
+import argparse
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+from kernel_launcher import BUILD_VARIABLE, KERNEL_DIR, REPOSITORY, WARM, copy_build, kernel_dir_lock, write_workspace
+
+NEW = KERNEL_DIR / "warm-new"
+
+# The `let` makes rust-analyzer and the linker do all that they do in a notebook; a failure here is a failure of set-up.
+CELLS = [
+    f':dep vae_core = {{ path = "{REPOSITORY / "vae_core"}" }}',
+    "use vae_core::candle::{Device, Tensor};\nlet warm: Tensor = Tensor::zeros(1, vae_core::candle::DType::F32, &Device::Cpu)?;",
+    'println!("warm {warm}");',
+]
+
+
+def write_sysroot() -> None:
+    """Note the toolchain that the repository asks for; kernels use it wherever their notebook lies."""
+    sysroot = subprocess.run(["rustc", "--print", "sysroot"], cwd=REPOSITORY, text=True, capture_output=True, check=True)
+    (KERNEL_DIR / "sysroot").write_text(sysroot.stdout.strip() + "\n")
+
+
+def toolchain() -> str:
+    """What a build depends on besides its sources: compiler, and the linker that evcxr will pick."""
+    rustc = subprocess.run(["rustc", "-vV"], cwd=REPOSITORY, text=True, capture_output=True, check=True).stdout
+    return f"{rustc}linker: {shutil.which('mold') or shutil.which('lld') or 'system'}\n"
+
+
+def run_cells(build: Path) -> None:
+    """Run the first cells of a notebook in a kernel that compiles right in `build`."""
+    os.environ[BUILD_VARIABLE] = str(build)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
+    NotebookClient(notebook, kernel_name="rust", timeout=None, startup_timeout=600, allow_errors=True).execute()
+    outputs = [output for cell in notebook.cells for output in cell.outputs]
+    told = "\n".join(output.get("text") or "\n".join(output.get("traceback", [])) for output in outputs)
+    if "warm [" not in told:
+        raise SystemExit(f"the first cells of a notebook failed in the kernel; `cargo check` may say more:\n{told}")
+
+
+def prune(build: Path) -> None:
+    """Drop what only the cells above needed: a copy should cost a new kernel as little as possible."""
+    for cell_library in build.glob("cell/target/**/*code_[0-9]*.so"):
+        cell_library.unlink()
+
+
+def start_refresh(made_with: str) -> None:
+    """Have in NEW what to continue from: an interrupted refresh, else the present warm build, else nothing."""
+    if NEW.exists() and (NEW / "toolchain").read_text() == made_with:
+        return
+    shutil.rmtree(NEW, ignore_errors=True)
+    if WARM.exists() and (WARM / "toolchain").read_text() == made_with:
+        with kernel_dir_lock():
+            copy_build(WARM, NEW)
+    NEW.mkdir(exist_ok=True)
+    (NEW / "toolchain").write_text(made_with)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--stamp", type=Path, required=True, help="file to touch, dated to the start of the build")
+    stamp = parser.parse_args().stamp
+
+    started = time.time()
+    KERNEL_DIR.mkdir(parents=True, exist_ok=True)
+    with open(KERNEL_DIR / "refresh-lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        write_sysroot()
+        start_refresh(toolchain())
+        write_workspace(NEW)
+        run_cells(NEW)
+        prune(NEW)
+        old = KERNEL_DIR / "warm-old"
+        with kernel_dir_lock():
+            if WARM.exists():
+                WARM.rename(old)
+            NEW.rename(WARM)
+        shutil.rmtree(old, ignore_errors=True)
+    stamp.touch()
+    os.utime(stamp, (started, started))
+    print(f"       vae_core is compiled for notebooks, in {time.time() - started:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+//! Binary pixels: p(x|z) = ∏ σ(l)ˣ (1 − σ(l))¹⁻ˣ, kept as logits l.
+//!
+//! ```
+//! use vae_core::{candle::{Device, Tensor}, dist::{Bernoulli, Likelihood}};
+//!
+//! let logits = Tensor::new(&[[0f32, 1e4], [-1e4, 0.]], &Device::Cpu)?;
+//! let x = Tensor::new(&[[1f32, 1.], [0., 1.]], &Device::Cpu)?;
+//! let log_prob = Bernoulli::new(logits)?.log_prob(&x)?.to_vec1::<f32>()?;
+//! assert!(log_prob.iter().all(|l| (l + 2f32.ln()).abs() < 1e-6)); // ln ½ for l = 0, 0 for the sure ones
+//! # Ok::<(), vae_core::Error>(())
+//! ```
+
+use candle_core::Tensor;
+
+use super::{Likelihood, batched, same_shape, sigmoid, softplus, sum_per_item};
+use crate::{Result, random::Random};
+
+/// Independent Bernoulli pixels given by logits.
+///
+/// Grey pixels in [0, 1] are accepted, as in most VAE code; the result is then the expected log-probability of the image
+/// binarized at random, not the log-density of a grey image. [`super::ContinuousBernoulli`] is one for grey pixels.
+#[derive(Clone, Debug)]
+pub struct Bernoulli {
+    logits: Tensor,
+}
+
+impl Bernoulli {
+    /// The distribution with the given logits, (B, …).
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] without a batch dimension.
+    pub fn new(logits: Tensor) -> Result<Self> {
+        batched("logits of a Bernoulli", &logits)?;
+        Ok(Self { logits })
+    }
+
+    /// The logits ln(p / (1 − p)), as given.
+    pub fn logits(&self) -> &Tensor {
+        &self.logits
+    }
+}
+
+impl Likelihood for Bernoulli {
+    /// Σ x·l − ln(1 + eˡ), finite for every finite logit: `max(l,0) − l·x + log1p(exp(−|l|))`, negated.
+    fn log_prob(&self, x: &Tensor) -> Result<Tensor> {
+        same_shape("x of a Bernoulli", x, &self.logits)?;
+        sum_per_item(&((x * &self.logits)? - softplus(&self.logits)?)?)
+    }
+
+    /// σ(l).
+    fn mean(&self) -> Result<Tensor> {
+        sigmoid(&self.logits)
+    }
+
+    fn sample(&self, random: &mut Random) -> Result<Tensor> {
+        let p = self.mean()?.detach();
+        let u = random.uniform(p.shape(), p.device())?.to_dtype(p.dtype())?;
+        Ok(u.lt(&p)?.to_dtype(p.dtype())?)
+    }
+}

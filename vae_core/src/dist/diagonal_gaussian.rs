@@ -1,0 +1,104 @@
+//! The encoder's posterior: q(z|x) = N(μ, diag σ²), kept as `mu` and `log_var` = ln σ².
+//!
+//! - reparameterized sample: z = μ + σ ⊙ ε, ε ~ N(0, I) (Kingma & Welling 2014, section 2.4)
+//! - KL(q ‖ N(0, I)) = ½ Σ (σ² + μ² − 1 − ln σ²) (the same, appendix B)
+//!
+//! ```
+//! use vae_core::{candle::{Device, Tensor}, dist::DiagonalGaussian};
+//!
+//! let q = DiagonalGaussian::new(Tensor::new(&[[1f64, 0.]], &Device::Cpu)?, Tensor::new(&[[0f64, 4f64.ln()]], &Device::Cpu)?)?;
+//! let kl = q.kl_to_standard()?.to_vec1::<f64>()?[0];
+//! assert!((kl - 0.5 * (1.0 + (4.0 - 1.0 - 4f64.ln()))).abs() < 1e-12);
+//! # Ok::<(), vae_core::Error>(())
+//! ```
+
+use candle_core::Tensor;
+
+use super::{LN_2PI, batched, gaussian::gaussian_log_prob, same_shape, sum_per_item};
+use crate::{Result, random::Random};
+
+/// Gaussians with independent components, one for each row: `mu` and `log_var` of shape (B, D).
+#[derive(Clone, Debug)]
+pub struct DiagonalGaussian {
+    mu: Tensor,
+    log_var: Tensor,
+}
+
+impl DiagonalGaussian {
+    /// N(mu, exp(log_var)), both (B, D).
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] when the two shapes differ or have no batch dimension.
+    pub fn new(mu: Tensor, log_var: Tensor) -> Result<Self> {
+        batched("mu of a diagonal Gaussian", &mu)?;
+        same_shape("log_var of a diagonal Gaussian", &log_var, &mu)?;
+        Ok(Self { mu, log_var })
+    }
+
+    /// N(0, I) in the shape of `like`.
+    pub fn standard_like(like: &Tensor) -> Result<Self> {
+        Self::new(like.zeros_like()?, like.zeros_like()?)
+    }
+
+    /// The means μ, (B, D).
+    pub fn mu(&self) -> &Tensor {
+        &self.mu
+    }
+
+    /// The log-variances ln σ², (B, D).
+    pub fn log_var(&self) -> &Tensor {
+        &self.log_var
+    }
+
+    /// The standard deviations σ = exp(½ ln σ²), (B, D).
+    pub fn std(&self) -> Result<Tensor> {
+        Ok((&self.log_var * 0.5)?.exp()?)
+    }
+
+    /// A reparameterized draw z = μ + σ ⊙ ε, (B, D): gradients flow to `mu` and `log_var`.
+    pub fn rsample(&self, random: &mut Random) -> Result<Tensor> {
+        let epsilon = random.normal(self.mu.shape(), self.mu.device())?.to_dtype(self.mu.dtype())?;
+        self.rsample_with(&epsilon)
+    }
+
+    /// The same with the noise ε given, (B, D): what a check against another program or a finite difference needs.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] unless ε has the shape of `mu`.
+    pub fn rsample_with(&self, epsilon: &Tensor) -> Result<Tensor> {
+        same_shape("epsilon of a diagonal Gaussian", epsilon, &self.mu)?;
+        Ok((&self.mu + (self.std()? * epsilon)?)?)
+    }
+
+    /// log q(z) = −½ Σ (z − μ)²/σ² + ln σ² + ln 2π, in nats: (B,).
+    pub fn log_prob(&self, z: &Tensor) -> Result<Tensor> {
+        same_shape("z of a diagonal Gaussian", z, &self.mu)?;
+        gaussian_log_prob(z, &self.mu, &self.log_var)
+    }
+
+    /// The entropy ½ Σ ln σ² + 1 + ln 2π, in nats: (B,).
+    pub fn entropy(&self) -> Result<Tensor> {
+        sum_per_item(&self.log_var.affine(0.5, 0.5 * (1.0 + LN_2PI))?)
+    }
+
+    /// KL(q ‖ N(0, I)) of each latent dimension, ½ (σ² + μ² − 1 − ln σ²), in nats: (B, D).
+    pub fn kl_per_dimension(&self) -> Result<Tensor> {
+        Ok(((self.log_var.exp()? + self.mu.sqr()?)? - &self.log_var)?.affine(0.5, -0.5)?)
+    }
+
+    /// KL(q ‖ N(0, I)) in closed form, in nats: (B,).
+    pub fn kl_to_standard(&self) -> Result<Tensor> {
+        sum_per_item(&self.kl_per_dimension()?)
+    }
+
+    /// KL(q ‖ p) = ½ Σ σ_q²/σ_p² + (μ_q − μ_p)²/σ_p² − 1 − ln(σ_q²/σ_p²) to another diagonal Gaussian, in nats: (B,).
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] unless both have the same shape.
+    pub fn kl_to(&self, p: &Self) -> Result<Tensor> {
+        same_shape("mu of the second Gaussian", &p.mu, &self.mu)?;
+        let log_ratio = (&self.log_var - &p.log_var)?;
+        let distance = ((&self.mu - &p.mu)?.sqr()? * p.log_var.neg()?.exp()?)?;
+        sum_per_item(&((log_ratio.exp()? + distance)? - log_ratio)?.affine(0.5, -0.5)?)
+    }
+}

@@ -1,0 +1,268 @@
+//! Fully connected VAE with any list of hidden widths.
+//!
+//! ```text
+//! encoder   x (B, C·H·W) → hidden[0] → … → hidden[n-1] → mu (B, D), log_var (B, D)
+//! decoder   z (B, D) → hidden[n-1] → … → hidden[0] → (B, C, H, W)
+//! ```
+//! The layers are named as in the usual PyTorch class: `encoder.fc1 … encoder.fc_mu, encoder.fc_logvar`,
+//! `decoder.fc1 … decoder.fc{n+1}`.
+//!
+//! ```
+//! use vae_core::{candle::Device, models::{MlpVae, MlpVaeConfig, Vae}, random::Random};
+//!
+//! let vae = MlpVae::new(MlpVaeConfig { hidden: vec![400, 400], latent: 20, ..Default::default() }, &Device::Cpu, 42)?;
+//! assert_eq!(vae.params().count(), 973_624);
+//! assert_eq!(vae.generate(3, &mut Random::new(0))?.dims(), [3, 1, 28, 28]);
+//! # Ok::<(), vae_core::Error>(())
+//! ```
+
+use candle_core::{DType, Device, Tensor, Var};
+use serde::{Deserialize, Serialize};
+
+use super::{LayerRow, Observation, Vae};
+use crate::{
+    Error, Result,
+    dist::{DiagonalGaussian, Likelihood},
+    nn::{Activation, Linear, Params},
+    random::Random,
+};
+
+/// The architecture of an [`MlpVae`]. The default is 784–400–20 with ReLU and Bernoulli pixels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MlpVaeConfig {
+    /// (channels, height, width) of an image.
+    pub image: (usize, usize, usize),
+    /// Widths of the encoder's hidden layers; the decoder mirrors them. Empty makes a linear VAE.
+    pub hidden: Vec<usize>,
+    /// D, the dimension of the latent space.
+    pub latent: usize,
+    /// Between the layers.
+    pub activation: Activation,
+    /// What the decoder's output means.
+    pub observation: Observation,
+}
+
+impl Default for MlpVaeConfig {
+    fn default() -> Self {
+        Self {
+            image: (1, 28, 28),
+            hidden: vec![400],
+            latent: 20,
+            activation: Activation::Relu,
+            observation: Observation::Bernoulli,
+        }
+    }
+}
+
+impl MlpVaeConfig {
+    fn check(&self) -> Result<()> {
+        let (c, h, w) = self.image;
+        let positive = [("latent", self.latent), ("channels", c), ("height", h), ("width", w)];
+        let hidden = self.hidden.iter().map(|&width| ("a hidden width", width));
+        match positive.into_iter().chain(hidden).find(|&(_, value)| value == 0) {
+            Some((what, _)) => Err(Error::argument(format!("{what} of an MlpVae must be 1 or more, got 0"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A VAE of fully connected layers; see the [module](self).
+#[derive(Clone, Debug)]
+pub struct MlpVae {
+    config: MlpVaeConfig,
+    device: Device,
+    params: Params,
+    encoder: Vec<Linear>,
+    mu: Linear,
+    log_var: Linear,
+    decoder: Vec<Linear>,
+    observation_log_var: Option<Tensor>,
+}
+
+impl MlpVae {
+    /// A model with weights drawn from `seed`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a width, a latent dimension or an image side of 0.
+    pub fn new(config: MlpVaeConfig, device: &Device, seed: u64) -> Result<Self> {
+        config.check()?;
+        let (c, h, w) = config.image;
+        let pixels = c * h * w;
+        let mut params = Params::new();
+        let mut random = Random::new(seed);
+        let mut linear =
+            |name: String, inputs, outputs| Linear::new(&mut params, &name, inputs, outputs, &mut random, device);
+
+        let mut width = pixels;
+        let mut encoder = Vec::with_capacity(config.hidden.len());
+        for (i, &next) in config.hidden.iter().enumerate() {
+            encoder.push(linear(format!("encoder.fc{}", i + 1), width, next)?);
+            width = next;
+        }
+        let mu = linear("encoder.fc_mu".into(), width, config.latent)?;
+        let log_var = linear("encoder.fc_logvar".into(), width, config.latent)?;
+
+        let mut width = config.latent;
+        let mut decoder = Vec::with_capacity(config.hidden.len() + 1);
+        for (i, &next) in config.hidden.iter().rev().chain([&pixels]).enumerate() {
+            decoder.push(linear(format!("decoder.fc{}", i + 1), width, next)?);
+            width = next;
+        }
+        let observation_log_var = match config.observation {
+            Observation::GaussianLearned => {
+                Some(params.register("decoder.log_var", Var::zeros((), DType::F32, device)?)?)
+            }
+            _ => None,
+        };
+        let device = device.clone();
+        Ok(Self { config, device, params, encoder, mu, log_var, decoder, observation_log_var })
+    }
+
+    /// The model that [`Vae::save`] wrote: architecture and weights.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::File`] when the file cannot be read or holds no `MlpVae`.
+    pub fn open(path: impl AsRef<std::path::Path>, device: &Device) -> Result<Self> {
+        let path = path.as_ref();
+        let mut vae = Self::new(super::storage::config("mlp", path)?, device, 0)?;
+        vae.load(path)?;
+        Ok(vae)
+    }
+}
+
+impl Vae for MlpVae {
+    fn encode(&self, x: &Tensor) -> Result<DiagonalGaussian> {
+        let (c, h, w) = self.config.image;
+        if x.rank() < 2 || x.elem_count() != x.dims()[0] * c * h * w {
+            let expected = format!("(batch, {c}, {h}, {w}) or (batch, {})", c * h * w);
+            return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
+        }
+        let mut x = x.flatten_from(1)?;
+        for layer in &self.encoder {
+            x = self.config.activation.forward(&layer.forward(&x)?)?;
+        }
+        DiagonalGaussian::new(self.mu.forward(&x)?, self.log_var.forward(&x)?)
+    }
+
+    fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {
+        if z.rank() != 2 || z.dims()[1] != self.config.latent {
+            let expected = format!("(batch, {})", self.config.latent);
+            return Err(Error::Shape { what: "codes to decode", expected, got: z.dims().to_vec() });
+        }
+        let mut x = z.clone();
+        for (i, layer) in self.decoder.iter().enumerate() {
+            x = layer.forward(&x)?;
+            if i + 1 < self.decoder.len() {
+                x = self.config.activation.forward(&x)?;
+            }
+        }
+        let (c, h, w) = self.config.image;
+        self.config.observation.likelihood(x.reshape(((), c, h, w))?, self.observation_log_var.as_ref())
+    }
+
+    fn latent(&self) -> usize {
+        self.config.latent
+    }
+
+    fn image_shape(&self) -> (usize, usize, usize) {
+        self.config.image
+    }
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn params(&self) -> &Params {
+        &self.params
+    }
+
+    fn layers(&self) -> Vec<LayerRow> {
+        let (c, h, w) = self.config.image;
+        let latent = self.config.latent;
+        let linear = |name: String, inputs: usize, outputs: usize| {
+            LayerRow::new(name, "Linear", &[outputs], inputs * outputs + outputs)
+        };
+        let activation = |width| LayerRow::new(String::new(), self.config.activation.name(), &[width], 0);
+
+        let mut rows = vec![];
+        let mut width = c * h * w;
+        for (i, &next) in self.config.hidden.iter().enumerate() {
+            rows.extend([linear(format!("encoder.fc{}", i + 1), width, next), activation(next)]);
+            width = next;
+        }
+        rows.push(linear("encoder.fc_mu".into(), width, latent));
+        rows.push(linear("encoder.fc_logvar".into(), width, latent));
+        let mut width = latent;
+        for (i, &next) in self.config.hidden.iter().rev().enumerate() {
+            rows.extend([linear(format!("decoder.fc{}", i + 1), width, next), activation(next)]);
+            width = next;
+        }
+        rows.push(linear(format!("decoder.fc{}", self.config.hidden.len() + 1), width, c * h * w));
+        if self.observation_log_var.is_some() {
+            rows.push(LayerRow::new("decoder.log_var".into(), "Parameter", &[], 1));
+        }
+        rows
+    }
+
+    fn config(&self) -> serde_json::Value {
+        super::storage::describe("mlp", &self.config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vae(config: MlpVaeConfig) -> MlpVae {
+        MlpVae::new(config, &Device::Cpu, 1).unwrap()
+    }
+
+    /// The table's total is the number of parameters there are, for none, one and several hidden layers.
+    #[test]
+    fn the_table_adds_up() {
+        for hidden in [vec![], vec![7], vec![9, 8, 7]] {
+            for observation in [Observation::Bernoulli, Observation::GaussianLearned] {
+                let vae = vae(MlpVaeConfig { hidden: hidden.clone(), observation, ..Default::default() });
+                assert_eq!(vae.summary().total(), vae.params().count(), "{hidden:?}");
+            }
+        }
+    }
+
+    /// Images of another size, codes of another width and empty dimensions are refused with both shapes in the message.
+    #[test]
+    fn wrong_shapes_are_named() {
+        let vae = vae(MlpVaeConfig::default());
+        let x = Tensor::zeros((2, 1, 27, 28), DType::F32, &Device::Cpu).unwrap();
+        let message = vae.encode(&x).unwrap_err().to_string();
+        assert!(message.contains("(batch, 1, 28, 28)") && message.contains("27"), "{message}");
+        let z = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
+        let message = vae.decode(&z).err().unwrap().to_string();
+        assert!(message.contains("(batch, 20)") && message.contains("[2, 3]"), "{message}");
+        for config in [
+            MlpVaeConfig { latent: 0, ..Default::default() },
+            MlpVaeConfig { hidden: vec![3, 0], ..Default::default() },
+            MlpVaeConfig { image: (0, 28, 28), ..Default::default() },
+        ] {
+            assert!(MlpVae::new(config, &Device::Cpu, 1).unwrap_err().to_string().contains("must be 1 or more"));
+        }
+    }
+
+    /// A saved model opens with the same architecture and bits; a file of another architecture is refused and changes nothing.
+    #[test]
+    fn files_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let vae = vae(MlpVaeConfig { hidden: vec![5, 6], latent: 3, ..Default::default() });
+        vae.save(&path).unwrap();
+        let opened = MlpVae::open(&path, &Device::Cpu).unwrap();
+        for ((name, a), (_, b)) in vae.params().iter().zip(opened.params().iter()) {
+            let bits = |v: &Var| v.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(bits(a), bits(b), "{name}");
+        }
+        let mut other = MlpVae::new(MlpVaeConfig::default(), &Device::Cpu, 2).unwrap();
+        let message = other.load(&path).unwrap_err().to_string();
+        assert!(message.contains("model.safetensors") && message.contains("hidden"), "{message}");
+        std::fs::write(&path, b"not a model").unwrap();
+        assert!(MlpVae::open(&path, &Device::Cpu).unwrap_err().to_string().contains("model.safetensors"));
+    }
+}

@@ -1,0 +1,124 @@
+//! Models: an encoder, a decoder and nothing else.
+//!
+//! A model does not know its loss: [`Vae::encode`] returns a distribution, [`Vae::decode`] returns a distribution, and an
+//! [objective](crate::objectives) makes a number of them.
+
+mod mlp;
+pub(crate) mod storage;
+mod summary;
+
+pub use mlp::{MlpVae, MlpVaeConfig};
+pub(crate) use summary::thousands;
+pub use summary::{LayerRow, Summary};
+
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Result,
+    dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood},
+    nn::Params,
+    random::Random,
+};
+
+/// What every variational autoencoder can do. Images are (B, C, H, W) in [0, 1], codes are (B, D).
+pub trait Vae {
+    /// q(z|x): (B, C, H, W) → Gaussians of shape (B, D).
+    fn encode(&self, x: &Tensor) -> Result<DiagonalGaussian>;
+
+    /// p(x|z): (B, D) → a distribution over (B, C, H, W).
+    fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>>;
+
+    /// D, the dimension of the latent space.
+    fn latent(&self) -> usize;
+
+    /// (channels, height, width) of an image.
+    fn image_shape(&self) -> (usize, usize, usize);
+
+    /// Where the parameters are.
+    fn device(&self) -> &Device;
+
+    /// The trainable parameters.
+    fn params(&self) -> &Params;
+
+    /// The rows of the layer table.
+    fn layers(&self) -> Vec<LayerRow>;
+
+    /// What the model was built from; stored beside its weights and compared when they are loaded.
+    fn config(&self) -> serde_json::Value;
+
+    /// The layer table: name, output shape, parameters, total.
+    fn summary(&self) -> Summary {
+        Summary::new(self.layers())
+    }
+
+    /// E\[x|z\] at the posterior mean, z = μ(x): (B, C, H, W) → (B, C, H, W), without a gradient.
+    fn reconstruct(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(self.decode(&self.encode(x)?.mu().detach())?.mean()?.detach())
+    }
+
+    /// E\[x|z\] for `n` codes drawn from the prior N(0, I): (n, C, H, W), without a gradient.
+    fn generate(&self, n: usize, random: &mut Random) -> Result<Tensor> {
+        let z = random.normal((n, self.latent()), self.device())?;
+        Ok(self.decode(&z)?.mean()?.detach())
+    }
+
+    /// Writes the weights and the configuration to a safetensors file, whole or not at all. The tensors have the names of
+    /// [`Params`], so that other programs can read them.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written.
+    fn save(&self, path: impl AsRef<Path>) -> Result<()>
+    where
+        Self: Sized,
+    {
+        storage::save(self.params(), &self.config(), path.as_ref())
+    }
+
+    /// Replaces the weights by those of a file written by [`Vae::save`]. Nothing is changed unless all fit.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::File`] when the file cannot be read or belongs to another model.
+    fn load(&mut self, path: impl AsRef<Path>) -> Result<()>
+    where
+        Self: Sized,
+    {
+        storage::load(self.params(), &self.config(), path.as_ref())
+    }
+}
+
+/// The distribution of an image given its code: what a decoder's output means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Observation {
+    /// Binary pixels; the decoder's output is logits.
+    #[default]
+    Bernoulli,
+    /// Grey pixels in [0, 1]; the decoder's output is logits.
+    ContinuousBernoulli,
+    /// Real pixels with the same, given variance; the decoder's output is the mean.
+    Gaussian {
+        /// σ², in squared pixel values.
+        variance: f64,
+    },
+    /// Real pixels with one variance for all, learned with the weights (the σ-VAE of Rybkin et al. 2021); the decoder's
+    /// output is the mean.
+    GaussianLearned,
+}
+
+impl Observation {
+    /// The distribution that `output`, (B, C, H, W), stands for; `log_var`, (), is read by [`Observation::GaussianLearned`].
+    fn likelihood(self, output: Tensor, log_var: Option<&Tensor>) -> Result<Box<dyn Likelihood>> {
+        Ok(match (self, log_var) {
+            (Self::Bernoulli, _) => Box::new(Bernoulli::new(output)?),
+            (Self::ContinuousBernoulli, _) => Box::new(ContinuousBernoulli::new(output)?),
+            (Self::Gaussian { variance }, _) => Box::new(Gaussian::fixed(output, variance)?),
+            (Self::GaussianLearned, Some(log_var)) => Box::new(Gaussian::learned(output, log_var.clone())?),
+            (Self::GaussianLearned, None) => {
+                return Err(Error::argument("a learned variance needs its parameter `log_var`"));
+            }
+        })
+    }
+}

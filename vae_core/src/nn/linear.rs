@@ -1,0 +1,53 @@
+//! y = x Wᵀ + b.
+//!
+//! ```
+//! use vae_core::{candle::{Device, Tensor, DType}, nn::{Linear, Params}, random::Random};
+//!
+//! let mut params = Params::new();
+//! let layer = Linear::new(&mut params, "fc", 3, 2, &mut Random::new(0), &Device::Cpu)?;
+//! let y = layer.forward(&Tensor::zeros((5, 3), DType::F32, &Device::Cpu)?)?;
+//! assert_eq!(y.dims(), [5, 2]);
+//! assert_eq!(params.count(), 3 * 2 + 2);
+//! # Ok::<(), vae_core::Error>(())
+//! ```
+
+use candle_core::{Device, Tensor, Var};
+
+use super::Params;
+use crate::{Result, random::Random};
+
+/// A fully connected layer; weight (out, in) and bias (out,), as in PyTorch.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    /// A layer whose parameters `{name}.weight` and `{name}.bias` are drawn from U(−1/√in, 1/√in), PyTorch's default, and
+    /// registered in `params`.
+    pub fn new(
+        params: &mut Params,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+        random: &mut Random,
+        device: &Device,
+    ) -> Result<Self> {
+        let bound = 1.0 / (inputs as f64).sqrt();
+        let mut draw = |shape: &[usize]| -> Result<Var> {
+            Ok(Var::from_tensor(&random.uniform(shape, device)?.affine(2.0 * bound, -bound)?)?)
+        };
+        let weight = params.register(format!("{name}.weight"), draw(&[outputs, inputs])?)?;
+        let bias = params.register(format!("{name}.bias"), draw(&[outputs])?)?;
+        Ok(Self { weight, bias })
+    }
+
+    /// x Wᵀ + b: (B, in) → (B, out).
+    ///
+    /// # Errors
+    /// [`crate::Error::Candle`] unless the last dimension of `x` is `in`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?)
+    }
+}

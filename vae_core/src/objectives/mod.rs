@@ -1,0 +1,43 @@
+//! Objectives: what training makes small, with its parts in view.
+//!
+//! An objective returns its terms in **nats per image**: summed over pixels and latent dimensions, averaged over the batch.
+//! β and its warm-up are visible numbers, never hidden in a mean.
+
+mod elbo;
+mod evaluate;
+
+pub use elbo::Elbo;
+pub(crate) use evaluate::Accumulator;
+pub use evaluate::{Means, evaluate};
+
+use candle_core::Tensor;
+
+use crate::{Result, data::Batch, models::Vae, random::Random};
+
+/// The terms of an objective on one batch: scalars in nats per image.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// What is minimized; the only one to call `backward` on.
+    pub loss: Tensor,
+    /// E_q\[log p(x|z)\], the negative distortion.
+    pub reconstruction: Tensor,
+    /// KL(q(z|x) ‖ p(z)), the rate, not yet weighted.
+    pub kl: Tensor,
+    /// The weight that the KL has in the loss.
+    pub beta: f64,
+}
+
+/// Something to train a VAE with.
+pub trait Objective {
+    /// The terms on one batch. `epoch` is the training time in epochs with its fraction (0 at the first step), for weights
+    /// that change with time; `noise` is where every random number comes from.
+    fn terms(&self, vae: &dyn Vae, batch: &Batch, epoch: f64, noise: &mut Random) -> Result<Terms>;
+
+    /// The settings as JSON, with a name; stored in checkpoints and compared on resuming.
+    fn config(&self) -> serde_json::Value;
+
+    /// Refuses settings that make no sense, before any work is done.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,156 @@
+//! A folder from which training goes on as if it had never stopped.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `last.safetensors` | weights, optimizer state, history and settings at the end of the last epoch |
+//! | `best.safetensors` | the weights that were best on the held-out images, as [`Vae::save`] writes them |
+//! | `history.json` | the [`History`], for people and other programs |
+//! | `training.lock` | only while a training runs: locked by its process |
+//!
+//! Each file is written whole or not at all. `best` is written before `last`: a run that is killed between the two repeats
+//! the epoch and writes the same `best` again.
+
+use std::{
+    collections::HashMap,
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::History;
+use crate::{
+    Error, Result,
+    models::{Vae, storage},
+    optim::Adam,
+};
+
+/// Changes when a file of an older release can no longer be read.
+const FORMAT: u32 = 1;
+
+/// What a checkpoint says of itself beside its tensors.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: u32,
+    /// Settings that must be the same for the run to go on exactly: model, objective, optimizer, data, seed.
+    identity: Value,
+    steps: u64,
+    history: History,
+}
+
+/// A locked checkpoint folder.
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Holds the lock; the system lets go of it when the process ends, however it ends.
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder if need be and locks it.
+    ///
+    /// # Errors
+    /// [`Error::File`] while another training writes to it, [`Error::Io`] when it cannot be written.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        std::fs::create_dir_all(path).map_err(Error::io(path))?;
+        let lock_path = path.join("training.lock");
+        let lock = File::create(&lock_path).map_err(Error::io(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.into(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::file(path, "another training writes its checkpoints here; give this one another folder"))
+            }
+            Err(TryLockError::Error(error)) => Err(Error::io(&lock_path)(error)),
+        }
+    }
+
+    pub(super) fn last(&self) -> PathBuf {
+        self.path.join("last.safetensors")
+    }
+
+    pub(super) fn best(&self) -> PathBuf {
+        self.path.join("best.safetensors")
+    }
+
+    /// Writes the state at the end of an epoch.
+    pub(super) fn save(&self, vae: &dyn Vae, adam: &Adam, history: &History, identity: &Value) -> Result<()> {
+        let weights = vae.params().iter().map(|(name, var)| (format!("model.{name}"), var.as_tensor().clone()));
+        let optimizer = adam.state().into_iter().map(|(name, tensor)| (format!("adam.{name}"), tensor));
+        let header =
+            Header { format: FORMAT, identity: identity.clone(), steps: adam.steps(), history: history.clone() };
+        let header = serde_json::to_value(header).map_err(|error| Error::file(&self.last(), error.to_string()))?;
+        storage::write(weights.chain(optimizer).collect(), &header, &self.last())?;
+        history.save(self.path.join("history.json"))
+    }
+
+    /// Writes the best weights so far.
+    pub(super) fn save_best(&self, vae: &dyn Vae) -> Result<()> {
+        storage::save(vae.params(), &vae.config(), &self.best())
+    }
+
+    /// Goes back to the last checkpoint; `None` when the folder has none. Nothing is changed unless all fits.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the checkpoint is damaged or belongs to a run with other settings, naming them.
+    pub(super) fn restore(&self, vae: &dyn Vae, adam: &mut Adam, identity: &Value) -> Result<Option<History>> {
+        let path = self.last();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let (tensors, header) = storage::read(&path)?;
+        if header["format"] != FORMAT {
+            return Err(Error::file(
+                &path,
+                format!("expected a checkpoint of format {FORMAT}, got {}", header["format"]),
+            ));
+        }
+        let header: Header = serde_json::from_value(header)
+            .map_err(|error| Error::file(&path, format!("its header cannot be read: {error}")))?;
+        if header.identity != *identity {
+            let what = differences(&header.identity, identity);
+            return Err(Error::file(
+                &path,
+                format!("belongs to another run ({what}); use its settings, or another folder to start anew"),
+            ));
+        }
+        let part = |prefix: &str| -> HashMap<String, Tensor> {
+            let own =
+                |(name, tensor): (&String, &Tensor)| Some((name.strip_prefix(prefix)?.to_string(), tensor.clone()));
+            tensors.iter().filter_map(own).collect()
+        };
+        let before = vae.params().snapshot()?;
+        let fit = |error: Error| Error::file(&path, error.to_string());
+        vae.params().restore(&part("model.")).map_err(fit)?;
+        if let Err(error) = adam.restore(header.steps, &part("adam.")) {
+            vae.params().restore(&before)?;
+            return Err(fit(error));
+        }
+        Ok(Some(header.history))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // An empty lock file left behind does no harm: what counts is the lock, and that is gone with the process.
+        let _ = std::fs::remove_file(self.path.join("training.lock"));
+    }
+}
+
+/// The entries in which two JSON values differ, as "name: a there, b here".
+fn differences(there: &Value, here: &Value) -> String {
+    let (Value::Object(a), Value::Object(b)) = (there, here) else {
+        return format!("{there} there, {here} here");
+    };
+    let names: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
+    let value = |map: &serde_json::Map<String, Value>, name: &String| map.get(name).cloned().unwrap_or(Value::Null);
+    names
+        .into_iter()
+        .filter(|name| value(a, name) != value(b, name))
+        .map(|name| match (value(a, name), value(b, name)) {
+            (a @ Value::Object(_), b @ Value::Object(_)) => format!("{name}: {}", differences(&a, &b)),
+            (a, b) => format!("{name}: {a} there, {b} here"),
+        })
+        .collect::<Vec<_>>()
+        .join("; ")
+}

@@ -1,0 +1,89 @@
+//! What a training run was like, epoch by epoch.
+
+use std::{fmt, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result, files::write_atomically, objectives::Means};
+
+/// One epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Optimizer steps made since the start of training.
+    pub steps: u64,
+    /// Means over the training images as they were seen, while the weights moved. Nats per image.
+    pub train: Means,
+    /// Means over the held-out images at the end of the epoch. Nats per image.
+    pub validation: Option<Means>,
+    /// The weight of the KL at the epoch's last step.
+    pub beta: f64,
+    /// Training images per second, loading and optimizer included, validation excluded.
+    pub images_per_second: f64,
+    /// Seconds that the epoch took, validation included.
+    pub seconds: f64,
+}
+
+/// The record of a training run. Displays as a table, in a notebook too.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// The epochs in order.
+    pub epochs: Vec<EpochRecord>,
+}
+
+impl History {
+    /// The last epoch, when there is one.
+    pub fn last(&self) -> Option<&EpochRecord> {
+        self.epochs.last()
+    }
+
+    /// The epoch with the smallest loss on the held-out images, the first of equals; `None` without validation.
+    pub fn best(&self) -> Option<&EpochRecord> {
+        let loss = |record: &EpochRecord| record.validation.map(|means| means.loss);
+        self.epochs
+            .iter()
+            .filter(|record| record.validation.is_some())
+            .reduce(|best, record| if loss(record) < loss(best) { record } else { best })
+    }
+
+    /// Writes the history as JSON, whole or not at all. Every float comes back bit for bit.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let text = serde_json::to_string_pretty(self).map_err(|error| Error::file(path, error.to_string()))?;
+        write_atomically(path, text.as_bytes())
+    }
+
+    /// Reads a history that [`History::save`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read, [`Error::File`] when it holds something else.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        serde_json::from_str(&text).map_err(|error| Error::file(path, format!("not a training history: {error}")))
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "epoch      ELBO     recon        KL   val ELBO   images/s")?;
+        for record in &self.epochs {
+            let Means { elbo, reconstruction, kl, .. } = record.train;
+            let validation = record.validation.map_or("–".into(), |means| format!("{:.2}", means.elbo));
+            let (epoch, speed) = (record.epoch, record.images_per_second);
+            write!(f, "\n{epoch:>5}{elbo:>10.2}{reconstruction:>10.2}{kl:>10.2}{validation:>11}{speed:>11.0}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The table again: a notebook shows a value by its `Debug`.
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

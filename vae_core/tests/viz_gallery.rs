@@ -1,0 +1,252 @@
+//! Every kind of figure once, with data like that of the notebooks. `VIZ_GALLERY=folder` keeps the files, to be looked at.
+
+use std::path::PathBuf;
+
+use vae_core::{
+    candle::{Device, Tensor},
+    data,
+    objectives::Means,
+    random::Random,
+    train::{EpochRecord, History},
+    viz::{Figure, Heatmap, ImageGrid, Plot, Rows, Table},
+};
+
+/// Blurred strokes, something like digits: (n, 1, 28, 28).
+fn strokes(n: usize, random: &mut Random) -> Tensor {
+    let mut pixels = vec![0f32; n * 784];
+    for image in pixels.chunks_mut(784) {
+        let mut values = [0f32; 6];
+        random.fill_uniform(&mut values);
+        let [a, b, c, d, e, f] = values;
+        for t in 0..200 {
+            let t = t as f32 / 200.0;
+            let x = 14.0 + 8.0 * (6.3 * (t * (0.5 + a) + b)).cos() * (0.4 + 0.6 * c);
+            let y = 14.0 + 9.0 * (6.3 * (t * (0.4 + d) + e)).sin() * (0.5 + 0.5 * f);
+            for (dy, dx) in (-2..=2).flat_map(|dy| (-2..=2).map(move |dx| (dy, dx))) {
+                let (px, py) = (x as i32 + dx, y as i32 + dy);
+                let distance = ((px as f32 - x).powi(2) + (py as f32 - y).powi(2)).sqrt();
+                let i = (py.clamp(0, 27) * 28 + px.clamp(0, 27)) as usize;
+                image[i] = image[i].max((1.6 - distance).clamp(0.0, 1.0));
+            }
+        }
+    }
+    Tensor::from_vec(pixels, (n, 1, 28, 28), &Device::Cpu).unwrap()
+}
+
+/// A curve that levels off, with noise: (epoch, value).
+fn curve(from: f64, to: f64, noise: f64, random: &mut Random) -> Vec<(usize, f64)> {
+    let mut z = [0f32; 10];
+    random.fill_normal(&mut z);
+    (1..=10).map(|e| (e, to + (from - to) * (-(e as f64) / 2.5).exp() + noise * f64::from(z[e - 1]))).collect()
+}
+
+fn images(random: &mut Random) -> Vec<(&'static str, Figure)> {
+    let x = strokes(64, random);
+    let ten = x.narrow(0, 0, 10).unwrap();
+    let noise = random.uniform((10, 1, 28, 28), &Device::Cpu).unwrap();
+    let noisy = ((&ten * 0.7).unwrap() + (noise * 0.5).unwrap()).unwrap();
+    let broken = (&ten / &ten).unwrap(); // 0/0 outside the strokes
+    let color = random.uniform((6, 3, 32, 32), &Device::Cpu).unwrap();
+    let garments = ["T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"];
+    let grid = |from, n| ImageGrid::new(&x.narrow(0, from, n).unwrap()).unwrap();
+    let rows = || {
+        let rows = Rows::new().row("original", &ten).unwrap().row("noisy", &noisy).unwrap();
+        rows.row("reconstruction", &(&ten * 0.8).unwrap()).unwrap()
+    };
+    let steps = (0..10).map(|i| format!("{:.1}", f64::from(i) / 9.0));
+    let columns = [
+        grid(0, 16).titled("original"),
+        grid(16, 16).titled("reconstruction"),
+        grid(32, 16).titled("samples from the prior at temperature 0.8, with a long title"),
+    ];
+    vec![
+        ("grid", Figure::from(grid(0, 64))),
+        ("manifold", grid(0, 64).separator(0, [0; 3]).titled("A manifold without lines <&\">")),
+        ("labelled_garments", grid(0, 20).labelled(garments.iter().cycle().take(20))),
+        ("labelled_digits", grid(0, 40).labelled((0..40).map(|i| i % 10)).title("Forty digits")),
+        ("color", ImageGrid::new(&color).unwrap().titled("Red, green and blue")),
+        ("not_finite", Rows::new().row("diverged", &broken).unwrap().title("Not a number is magenta").into()),
+        ("rows", rows().into()),
+        ("rows_columns", rows().column_titles(steps).title("Denoising").into()),
+        ("columns", Figure::row(columns)),
+    ]
+}
+
+fn plots(random: &mut Random) -> Vec<(&'static str, Figure)> {
+    let training = Plot::new("ELBO", "epoch", "nats per image")
+        .line("train", curve(-206.0, -104.0, 0.6, random))
+        .line("validation", curve(-210.0, -106.0, 0.9, random));
+    let width = |i: i32| 2.0 / f64::from(i).sqrt();
+    let band = Plot::new("Monte Carlo estimate of the KL against its closed form", "samples", "KL(q‖p) / nats")
+        .log_x()
+        .band("estimate", (1..200).map(|i| (i, 3.1 - width(i), 3.1 + width(i))))
+        .line("estimate", (1..200).map(|i| (i, 3.1 + 0.5 * width(i) * (f64::from(i) * 1.7).sin())))
+        .hline("closed form", 3.1)
+        .size(560, 360);
+    let errors = Plot::new("Estimates", "dimension", "KL / nats")
+        .error_bars("64 samples", (1..9).map(|d| (d, f64::from(d) * 0.4, 0.3)))
+        .error_bars("4,096 samples", (1..9).map(|d| (f64::from(d) + 0.15, f64::from(d) * 0.42, 0.05)))
+        .line("exact", (1..9).map(|d| (d, f64::from(d) * 0.41)));
+    let variance = Plot::new("Variance of the gradient", "samples", "variance")
+        .log_x()
+        .log_y()
+        .line("score function", (0..12).map(|i| (1 << i, 3.4e3 / f64::from(1 << i))))
+        .line("pathwise", (0..12).map(|i| (1 << i, 2.1e-1 / f64::from(1 << i))));
+    let mut z = vec![0f32; 4000];
+    random.fill_normal(&mut z);
+    let density = |x: f64| (x, (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt());
+    let histogram = Plot::new("Aggregate posterior", "z", "density")
+        .density("q(z)", &z, 40)
+        .density("0.7 q(z) + 1.5", z.iter().map(|z| z * 0.7 + 1.5), 40)
+        .line("p(z)", (-40..=40).map(|i| density(f64::from(i) / 10.0)))
+        .vline("mean", 0.0);
+    let counts = Plot::new("KL of each dimension", "KL / nats", "dimensions");
+    let hostile = [
+        Plot::new("Nothing", "x", "y").into(),
+        Plot::new("One value", "x", "y").points("a", [(3, 5)]).into(),
+        Plot::new("Constant, with a gap", "step", "loss / nats per image")
+            .line("a", (0..9).map(|i| (i, if i == 4 { f64::NAN } else { 2.5e7 })))
+            .into(),
+    ];
+    vec![
+        ("training", training.clone().into()),
+        ("band", band.into()),
+        ("errors", errors.into()),
+        ("variance", variance.clone().into()),
+        ("histogram", histogram.into()),
+        ("counts", counts.histogram("latent 20", z.iter().map(|z| z * z), 30).into()),
+        ("hostile", Figure::row(hostile)),
+        ("panels", Figure::row([training.into(), variance.into()]).title("A figure of several panels")),
+    ]
+}
+
+fn maps(random: &mut Random) -> Vec<(&'static str, Figure)> {
+    let n = 5000;
+    let mut xy = vec![0f32; 2 * n];
+    random.fill_normal(&mut xy);
+    let labels: Vec<usize> = (0..n).map(|i| i % 10).collect();
+    for (point, label) in xy.chunks_mut(2).zip(&labels) {
+        let (radius, angle) = (2.0 + 0.5 * point[0], *label as f32 * 0.628 + 0.3 * point[1]);
+        point.copy_from_slice(&[radius * angle.cos(), radius * angle.sin()]);
+    }
+    let xy = Tensor::from_vec(xy, (n, 2), &Device::Cpu).unwrap();
+    let digits = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    let garments = ["T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"];
+    let map = |names: [&str; 10]| {
+        let plot = Plot::new("Latent map", "z₁", "z₂").points_by_class(&xy, &labels, &names).unwrap();
+        Figure::from(plot.size(520, 520))
+    };
+    let distance = |i: i32| f64::from((i % 6 - i / 6).abs());
+    let covariance: Vec<f64> = (0..36).map(|i| 1.2 * (-distance(i) / 2.0).exp() * (distance(i) * 1.8).cos()).collect();
+    let covariance = Tensor::from_vec(covariance, (6, 6), &Device::Cpu).unwrap();
+    let gap = |x: f64, y: f64| match x * x + y * y {
+        r if r < 0.02 => f64::NAN,
+        _ => (x - 0.5).powi(2) + 0.5 * (y + 0.3).powi(2),
+    };
+    let gaps =
+        (0..4800).map(|i| gap(f64::from(i % 80) / 20.0 - 2.0, f64::from(i / 80) / 15.0 - 2.0)).collect::<Vec<_>>();
+    let gaps = Tensor::from_vec(gaps, (60, 80), &Device::Cpu).unwrap();
+    let heatmaps = [
+        Heatmap::new("Posterior covariance", "latent dimension", "latent dimension", "covariance", &covariance)
+            .unwrap()
+            .centered()
+            .values()
+            .into(),
+        Heatmap::new("Gap of the ELBO", "mean of q", "log-variance of q", "gap / nats", &gaps)
+            .unwrap()
+            .x_range(-2.0, 1.95)
+            .y_range(-2.0, 1.93)
+            .into(),
+    ];
+    vec![("map", map(digits)), ("map_garments", map(garments)), ("heatmaps", Figure::row(heatmaps))]
+}
+
+/// A training run that looks like one.
+fn history() -> History {
+    let means = |epoch: usize, gap: f64| {
+        let (kl, reconstruction) = (25.0 - 20.0 / epoch as f64, -78.0 - gap - 110.0 / epoch as f64);
+        Means { elbo: reconstruction - kl, reconstruction, kl, loss: kl - reconstruction }
+    };
+    let record = |epoch| EpochRecord {
+        epoch,
+        steps: 430 * epoch as u64,
+        train: means(epoch, 0.0),
+        validation: Some(means(epoch, epoch as f64 / 4.0)),
+        beta: 1.0,
+        images_per_second: 3e4,
+        seconds: 2.0,
+    };
+    History { epochs: (1..=10).map(record).collect() }
+}
+
+/// Every figure is well-formed XML, holds no text below 12 pixels, no number that is none, and needs nothing from outside.
+#[test]
+fn figures_are_well_formed() {
+    let keep = std::env::var_os("VIZ_GALLERY").map(PathBuf::from);
+    let mut random = Random::new(5);
+    let figures = [images(&mut random), plots(&mut random), maps(&mut random)];
+    for (name, figure) in figures.into_iter().flatten() {
+        let svg = figure.to_svg();
+        check_xml(&svg).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        for part in svg.split("font-size=\"").skip(1) {
+            let size: f64 = part.split('"').next().unwrap().parse().unwrap();
+            assert!(size >= 12.0, "{name}: text of {size} pixels");
+        }
+        for part in svg.split("href=\"").skip(1) {
+            assert!(part.starts_with("data:image/png;base64,"), "{name}");
+        }
+        assert!(!svg.contains("\"NaN") && !svg.contains("inf\""), "{name}");
+        if let Some(folder) = &keep {
+            figure.save(folder.join(format!("{name}.svg"))).unwrap();
+        }
+    }
+    if let Some(folder) = keep {
+        let device = Device::Cpu;
+        for set in [data::mnist(&device).unwrap(), data::fashion_mnist(&device).unwrap()] {
+            set.preview(30).save(folder.join(format!("preview_{}.svg", set.class_names[0].len()))).unwrap();
+        }
+        history().plot().save(folder.join("history.svg")).unwrap();
+        let table = Table::new(["model", "ELBO / nats", "parameters", "time / s"])
+            .row(["MLP 784–400–400–20", "−98.2 ± 0.3", "973,624", "41"])
+            .row(["convolutional", "−91.05 ± 0.2", "1,204,001", "312"])
+            .caption("Test set, 10,000 images");
+        std::fs::write(folder.join("table.html"), table.to_html()).unwrap();
+    }
+}
+
+/// Checks that tags nest, attributes are quoted, and `&` and `<` are escaped.
+fn check_xml(text: &str) -> Result<(), String> {
+    let mut open = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('<') {
+        check_entities(&rest[..start])?;
+        let end = start + rest[start..].find('>').ok_or("a tag without end")?;
+        let tag = &rest[start + 1..end];
+        rest = &rest[end + 1..];
+        if let Some(name) = tag.strip_prefix('/') {
+            let last = open.pop();
+            if last != Some(name) {
+                return Err(format!("{last:?} closed by {name}"));
+            }
+            continue;
+        }
+        if tag.matches('"').count() % 2 != 0 || tag.contains('<') {
+            return Err(format!("quotes in <{tag}>"));
+        }
+        check_entities(tag)?;
+        if !tag.ends_with('/') {
+            open.push(tag.split([' ', '\n']).next().unwrap_or_default());
+        }
+    }
+    if open.is_empty() { Ok(()) } else { Err(format!("left open: {open:?}")) }
+}
+
+fn check_entities(text: &str) -> Result<(), String> {
+    for part in text.split('&').skip(1) {
+        let entity = part.split(';').next().unwrap_or_default();
+        if !["lt", "gt", "amp", "quot", "apos", "#39"].contains(&entity) {
+            return Err(format!("a bare & before {entity}"));
+        }
+    }
+    if text.chars().any(|c| c < ' ' && c != '\n') { Err("a control character".into()) } else { Ok(()) }
+}
