@@ -68,7 +68,7 @@ impl Hand {
             let [kx, ky] = [normal(rng, 0.0, 3.5), normal(rng, 0.0, 3.5)];
             [dx, dy, kx, ky, rng.random_range(0.0..std::f32::consts::TAU)]
         });
-        Self { waist: normal(rng, 0.0, 0.05), taper: normal(rng, 0.0, 0.3), matrix, waves }
+        Self { waist: normal(rng, 0.0, 0.065), taper: normal(rng, 0.0, 0.35), matrix, waves }
     }
 
     pub(super) fn bend(&self, (x, y): Point) -> Point {
