@@ -11,8 +11,8 @@ pub(super) type Point = (f32, f32);
 const PIECES: usize = 6;
 /// The box that MNIST fits every digit into before it centres it.
 const BOX: f32 = 20.0;
-/// How fast ink fades at the edge of a stroke, in pixels: MNIST was scaled down from larger black-and-white scans.
-const FADE: f32 = 1.15;
+/// Over how many pixels ink fades at the edge of a stroke: MNIST was scaled down from larger black-and-white scans.
+const FADE: std::ops::Range<f32> = 0.9..1.5;
 
 /// A stroke as a curve through `points` (Catmull & Rom 1974), sampled; a point given twice is a corner.
 pub(super) fn spline(points: &[Point]) -> Vec<Point> {
@@ -105,9 +105,10 @@ pub(super) fn ink(
     let corner = (margin + (inside - scale * width) / 2.0, margin + (inside - scale * height) / 2.0);
     let place = |&(x, y): &Point| (corner.0 + scale * (x - low.0), corner.1 + scale * (y - low.1));
 
+    let fade = rng.random_range(FADE);
     // Per pixel: how deep it lies inside the nib's path, at the best place of it.
     let mut depth = [f32::MIN; super::PIXELS];
-    let reach = radius * (1.0 + pressure) + FADE;
+    let reach = radius * (1.0 + pressure) + fade;
     for stroke in strokes {
         let (speed, phase) = (rng.random_range(0.05..0.25), rng.random_range(0.0..std::f32::consts::TAU));
         for (i, pair) in stroke.windows(2).enumerate() {
@@ -131,7 +132,7 @@ pub(super) fn ink(
             }
         }
     }
-    let drawn = depth.map(|depth| (255.0 * (0.5 + depth / FADE).clamp(0.0, 1.0)) as u8);
+    let drawn = depth.map(|depth| (255.0 * (0.5 + depth / fade).clamp(0.0, 1.0)) as u8);
     centre(&drawn, pixels);
 }
 
