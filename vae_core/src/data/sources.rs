@@ -147,13 +147,37 @@ pub fn garments(device: &Device) -> Result<Dataset> {
 /// # Errors
 /// When the name is unknown, and as [`mnist`].
 pub fn load(name: &str, device: &Device) -> Result<Dataset> {
+    let name = match name {
+        "fashion" | "fashion_mnist" => "fashion-mnist",
+        name => name,
+    };
+    let (embedded, class_names) = match name {
+        "mnist" | "digits" => ("digits", DIGITS),
+        "fashion-mnist" | "garments" => ("garments", GARMENTS),
+        _ => {
+            let names = NAMES.join(", ");
+            return Err(Error::argument(format!("no data set is called {name:?}: expected one of {names}")));
+        }
+    };
     let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let (dataset, remarks) = find(name, variable.as_deref(), &repository_folders(), device)?;
+    let mut remarks = Vec::new();
+    let (name, source, (train, test)) = if name == embedded {
+        (name, Source::Embedded, embedded::load(name, device)?)
+    } else if let Some((folder, source)) = locate(name, variable.as_deref(), &repository_folders(), &mut remarks)? {
+        (name, source, idx::read_folder(&folder, device)?)
+    } else if let Some(images) = from_hub(name, device, &mut remarks) {
+        (name, Source::Hub, images)
+    } else {
+        remarks.push(format!("These are not {name} but drawings in its manner. For the real images run `make data`,"));
+        remarks.push(format!("or set {VARIABLE} to a folder with the IDX files in {name}/."));
+        (embedded, Source::Embedded, embedded::load(embedded, device)?)
+    };
+    let class_names = class_names.map(String::from).to_vec();
+    let dataset = Dataset { name: name.to_string(), source, train, test, class_names };
     println!("{dataset}");
     remarks.iter().for_each(|remark| println!("  {remark}"));
     Ok(dataset)
 }
-
 /// The `data` folders that may belong to this repository: above the current folder, then beside the crate's source.
 fn repository_folders() -> Vec<PathBuf> {
     let current = std::env::current_dir().unwrap_or_default();
@@ -161,71 +185,96 @@ fn repository_folders() -> Vec<PathBuf> {
     above.map(|folder| folder.join("data")).chain([Path::new(env!("CARGO_MANIFEST_DIR")).join("../data")]).collect()
 }
 
-/// The data set, and what to tell the reader besides.
-fn find(
+/// The folder with the files of `name`, in the variable's folder or in the repository's.
+///
+/// A variable that names no folder of data at all is an error; one whose folder merely lacks this set is a remark.
+fn locate(
     name: &str,
     variable: Option<&Path>,
     repository: &[PathBuf],
-    device: &Device,
-) -> Result<(Dataset, Vec<String>)> {
-    let name = match name {
-        "fashion" | "fashion_mnist" => "fashion-mnist",
-        name => name,
-    };
-    if !NAMES.contains(&name) {
-        return Err(Error::argument(format!("no data set is called {name:?}: expected one of {}", NAMES.join(", "))));
-    }
-    let class_names = if ["mnist", "digits"].contains(&name) { DIGITS } else { GARMENTS };
-    let dataset = |name: &str, source, (train, test)| Dataset {
-        name: name.to_string(),
-        source,
-        train,
-        test,
-        class_names: class_names.map(String::from).to_vec(),
-    };
-    let embedded = match name {
-        "mnist" | "digits" => "digits",
-        _ => "garments",
-    };
-    let mut remarks = Vec::new();
-    if name == embedded {
-        return Ok((dataset(name, Source::Embedded, embedded::load(name, device)?), remarks));
-    }
-
-    if let Some(folder) = variable {
-        if folder_of(folder, name)? {
-            let images = idx::read_folder(&folder.join(name), device)?;
-            return Ok((dataset(name, Source::Variable(folder.join(name)), images), remarks));
+    remarks: &mut Vec<String>,
+) -> Result<Option<(PathBuf, Source)>> {
+    if let Some(root) = variable {
+        let has = |name: &str| root.join(name).exists();
+        if has(name) {
+            return Ok(Some((root.join(name), Source::Variable(root.join(name)))));
+        }
+        if !has("mnist") && !has("fashion-mnist") {
+            let problem = if root.exists() { "no folder of data" } else { "no such folder" };
+            let wanted =
+                format!("{VARIABLE} names it: expected a folder with mnist/ or fashion-mnist/, IDX files in each");
+            return Err(Error::file(root, format!("{problem}. {wanted}; correct the variable or unset it")));
         }
         remarks.push(format!("{VARIABLE} is set, but its folder has no {name}/."));
     }
-    if let Some(folder) = repository.iter().map(|folder| folder.join(name)).find(|folder| folder.is_dir()) {
-        let images = idx::read_folder(&folder, device)?;
-        return Ok((dataset(name, Source::Repository(folder), images), remarks));
-    }
-    #[cfg(feature = "hub")]
-    match super::hub::load(name, device) {
-        Ok(images) => return Ok((dataset(name, Source::Hub, images), remarks)),
-        Err(error) => remarks.push(format!("The hub gave no {name}: {error}")),
-    }
-    remarks.push(format!("These are not {name} but drawings in its manner. For the real images run `make data`,"));
-    remarks.push(format!("or set {VARIABLE} to a folder with the IDX files in {name}/."));
-    Ok((dataset(embedded, Source::Embedded, embedded::load(embedded, device)?), remarks))
+    let folder = repository.iter().map(|folder| folder.join(name)).find(|folder| folder.is_dir());
+    Ok(folder.map(|folder| (folder.clone(), Source::Repository(folder))))
 }
 
-/// Whether the folder in the variable has a sub-folder for `name`; an error when it is no folder of data at all.
-fn folder_of(folder: &Path, name: &str) -> Result<bool> {
-    let has = |name: &str| folder.join(name).exists();
-    if has(name) {
-        return Ok(true);
+/// The hub's images, or a remark why there are none.
+#[cfg(feature = "hub")]
+fn from_hub(name: &str, device: &Device, remarks: &mut Vec<String>) -> Option<(Images, Images)> {
+    super::hub::load(name, device).map_err(|error| remarks.push(format!("The hub gave no {name}: {error}."))).ok()
+}
+
+#[cfg(not(feature = "hub"))]
+fn from_hub(_: &str, _: &Device, _: &mut Vec<String>) -> Option<(Images, Images)> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder_with(sets: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        sets.iter().for_each(|set| std::fs::create_dir(folder.path().join(set)).unwrap());
+        folder
     }
-    let problem = if !folder.exists() {
-        "no such folder"
-    } else if has("mnist") || has("fashion-mnist") {
-        return Ok(false);
-    } else {
-        "no folder of data"
-    };
-    let wanted = format!("{VARIABLE} names this: expected a folder with mnist/ or fashion-mnist/, IDX files in each");
-    Err(Error::file(folder, format!("{problem}; {wanted}. Correct or unset the variable")))
+
+    /// The variable's folder comes before the repository's, and nothing at all leads on to the hub or the drawings.
+    #[test]
+    fn the_order_of_sources() {
+        let (own, other, empty) = (folder_with(&["mnist"]), folder_with(&["mnist", "fashion-mnist"]), folder_with(&[]));
+        let repository = [empty.path().to_path_buf(), other.path().to_path_buf()];
+        let mut remarks = Vec::new();
+
+        let (path, source) = locate("mnist", Some(own.path()), &repository, &mut remarks).unwrap().unwrap();
+        assert_eq!((&path, source), (&own.path().join("mnist"), Source::Variable(path.clone())));
+        let (path, source) = locate("mnist", None, &repository, &mut remarks).unwrap().unwrap();
+        assert_eq!((&path, source), (&other.path().join("mnist"), Source::Repository(path.clone())));
+        assert!(locate("mnist", None, &repository[..1], &mut remarks).unwrap().is_none());
+        assert!(remarks.is_empty());
+
+        // A folder that has one set and lacks the other: say so and go on.
+        let (path, _) = locate("fashion-mnist", Some(own.path()), &repository, &mut remarks).unwrap().unwrap();
+        assert_eq!(path, other.path().join("fashion-mnist"));
+        assert_eq!(remarks, ["VAE_CORE_DATA_DIR is set, but its folder has no fashion-mnist/."]);
+    }
+
+    /// A variable that names nothing, or a folder without any set, is an error and not a silent fall-back.
+    #[test]
+    fn a_wrong_variable_is_an_error() {
+        let empty = folder_with(&[]);
+        let other = folder_with(&["mnist"]);
+        let repository = [other.path().to_path_buf()];
+        let find = |folder: &Path| locate("mnist", Some(folder), &repository, &mut Vec::new()).unwrap_err().to_string();
+        let error = find(&empty.path().join("nowhere"));
+        assert!(error.contains("nowhere: no such folder. VAE_CORE_DATA_DIR names it"), "{error}");
+        let error = find(empty.path());
+        assert!(error.contains("no folder of data") && error.contains("correct the variable or unset it"), "{error}");
+    }
+
+    /// The line says what, how many, of which shape and from where; class names go with their labels.
+    #[test]
+    fn a_data_set_introduces_itself() {
+        let images = Images::new(vec![51; 2 * 784], vec![0, 9], (1, 28, 28), &Device::Cpu).unwrap();
+        let (train, test) = (images.clone(), images.take(1));
+        let class_names = GARMENTS.map(String::from).to_vec();
+        let source = Source::Repository("data/fashion-mnist".into());
+        let dataset = Dataset { name: "fashion-mnist".into(), source, train, test, class_names };
+        let expected = "fashion-mnist: 2 training and 1 test images of 1×28×28, mean 0.2000, std 0.0000, from the repository's data/";
+        assert_eq!(dataset.to_string(), expected);
+        assert!(dataset.is_real() && dataset.class_names[9] == "ankle boot");
+    }
 }

@@ -51,3 +51,66 @@ fn normal(rng: &mut (impl Rng + ?Sized), mean: f32, std: f32) -> f32 {
     let sum: f32 = (0..3).map(|_| rng.random::<f32>()).sum();
     mean + std * ((sum - 1.5) * 2.0).clamp(-2.5, 2.5)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes are the same with one thread and with several, and the first images do not depend on how many follow.
+    #[test]
+    fn bits_do_not_depend_on_threads() {
+        for name in ["digits", "garments"] {
+            let on = |threads, count| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| draw(name, 0, count, &Device::Cpu).unwrap())
+            };
+            let (one, three) = (on(1, 200), on(3, 300));
+            assert!(one.bytes() == three.take(200).bytes() && one.labels() == three.take(200).labels());
+            assert_ne!(one.bytes(), draw(name, 1, 200, &Device::Cpu).unwrap().bytes(), "test images are others");
+        }
+    }
+
+    /// All classes are equally common, no image is empty or ends at a border it should not, and brightness is that of
+    /// MNIST (mean 0.1307, standard deviation 0.3081) and Fashion-MNIST (0.2860, 0.3530) within 0.03.
+    #[test]
+    fn statistics_are_those_of_the_real_sets() {
+        for (name, mean, std) in [("digits", 0.1307, 0.3081), ("garments", 0.2860, 0.3530)] {
+            let images = draw(name, 0, 5000, &Device::Cpu).unwrap();
+            let moments = images.statistics();
+            println!("{name}: {moments:?}");
+            assert!((moments.0 - mean).abs() < 0.03 && (moments.1 - std).abs() < 0.03, "{name}: {moments:?}");
+            for label in 0..10 {
+                let class = images.of_class(label);
+                assert!((400..600).contains(&class.len()), "{name} {label}: {}", class.len());
+                let ink = |image: &[u8]| image.iter().filter(|&&byte| byte > 20).count();
+                assert!(class.bytes().chunks(PIXELS).all(|image| (20..700).contains(&ink(image))), "{name} {label}");
+            }
+        }
+    }
+
+    /// Digits are centred as MNIST is: the centre of mass lies within a pixel of pixel 14 in both directions.
+    #[test]
+    fn digits_are_centred() {
+        let images = draw("digits", 0, 500, &Device::Cpu).unwrap();
+        for image in images.bytes().chunks(PIXELS) {
+            let mass: f32 = image.iter().map(|&byte| f32::from(byte)).sum();
+            let mean = |at: fn(usize) -> usize| {
+                image.iter().enumerate().map(|(i, &byte)| at(i) as f32 * f32::from(byte)).sum::<f32>() / mass
+            };
+            let (x, y) = (mean(|i| i % SIDE), mean(|i| i / SIDE));
+            assert!((x - 14.0).abs() <= 1.0 && (y - 14.0).abs() <= 1.0, "{x} {y}");
+        }
+    }
+
+    /// 60,000 images take at most three seconds on two cores; printed, and asserted with room for a busy machine.
+    #[test]
+    fn drawing_is_quick() {
+        for name in ["digits", "garments"] {
+            let start = std::time::Instant::now();
+            draw(name, 0, 6000, &Device::Cpu).unwrap();
+            let whole = start.elapsed().as_secs_f64() * 10.0;
+            println!("60,000 {name}: about {whole:.2} s on {} threads", rayon::current_num_threads());
+            assert!(cfg!(debug_assertions) || whole < 30.0, "{whole}");
+        }
+    }
+}

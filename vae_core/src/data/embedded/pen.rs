@@ -11,8 +11,8 @@ pub(super) type Point = (f32, f32);
 const PIECES: usize = 6;
 /// The box that MNIST fits every digit into before it centres it.
 const BOX: f32 = 20.0;
-/// How fast ink fades at the edge of a stroke, in pixels: MNIST was scaled down from larger black-and-white scans.
-const FADE: f32 = 1.15;
+/// Over how many pixels ink fades at the edge of a stroke: MNIST was scaled down from larger black-and-white scans.
+const FADE: std::ops::Range<f32> = 0.9..1.5;
 
 /// A stroke as a curve through `points` (Catmull & Rom 1974), sampled; a point given twice is a corner.
 pub(super) fn spline(points: &[Point]) -> Vec<Point> {
@@ -46,8 +46,13 @@ pub(super) fn jitter(points: &[Point], amount: f32, rng: &mut (impl Rng + ?Sized
     moved
 }
 
-/// A random smooth map of the plane: slant, rotation and stretching, then an elastic bend of a few long waves.
+/// A random smooth map of the plane: where the waist sits and how the width tapers, then slant, rotation and stretching,
+/// then an elastic bend of a few long waves.
 pub(super) struct Hand {
+    /// How far down the middle of the height moves.
+    waist: f32,
+    /// How much wider the bottom is than the top, as a share.
+    taper: f32,
     matrix: [f32; 4],
     /// Direction of the displacement, wave vector and phase of each wave.
     waves: [[f32; 5]; 3],
@@ -60,13 +65,15 @@ impl Hand {
         let matrix = [cos * stretch, -cos * slant - sin, sin * stretch, cos - sin * slant];
         let waves = std::array::from_fn(|_| {
             let [dx, dy] = [normal(rng, 0.0, bend), normal(rng, 0.0, bend)];
-            let [kx, ky] = [normal(rng, 0.0, 5.0), normal(rng, 0.0, 5.0)];
+            let [kx, ky] = [normal(rng, 0.0, 3.5), normal(rng, 0.0, 3.5)];
             [dx, dy, kx, ky, rng.random_range(0.0..std::f32::consts::TAU)]
         });
-        Self { matrix, waves }
+        Self { waist: normal(rng, 0.0, 0.065), taper: normal(rng, 0.0, 0.35), matrix, waves }
     }
 
     pub(super) fn bend(&self, (x, y): Point) -> Point {
+        let x = 0.35 + (x - 0.35) * (1.0 + self.taper * (y - 0.5));
+        let y = y + self.waist * 4.0 * y * (1.0 - y);
         let [a, b, c, d] = self.matrix;
         let (mut u, mut v) = (a * x + b * y, c * x + d * y);
         for [dx, dy, kx, ky, phase] in self.waves {
@@ -98,9 +105,10 @@ pub(super) fn ink(
     let corner = (margin + (inside - scale * width) / 2.0, margin + (inside - scale * height) / 2.0);
     let place = |&(x, y): &Point| (corner.0 + scale * (x - low.0), corner.1 + scale * (y - low.1));
 
+    let fade = rng.random_range(FADE);
     // Per pixel: how deep it lies inside the nib's path, at the best place of it.
     let mut depth = [f32::MIN; super::PIXELS];
-    let reach = radius * (1.0 + pressure) + FADE;
+    let reach = radius * (1.0 + pressure) + fade;
     for stroke in strokes {
         let (speed, phase) = (rng.random_range(0.05..0.25), rng.random_range(0.0..std::f32::consts::TAU));
         for (i, pair) in stroke.windows(2).enumerate() {
@@ -124,7 +132,7 @@ pub(super) fn ink(
             }
         }
     }
-    let drawn = depth.map(|depth| (255.0 * (0.5 + depth / FADE).clamp(0.0, 1.0)) as u8);
+    let drawn = depth.map(|depth| (255.0 * (0.5 + depth / fade).clamp(0.0, 1.0)) as u8);
     centre(&drawn, pixels);
 }
 
