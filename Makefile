@@ -25,6 +25,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock vae_core/Cargo.toml $(shell find vae_core/
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 TIMEOUT ?= 1800
 JOBS ?= 1
+LAB_DIR ?= notebooks
 
 .PHONY: setup lab run test test-full tests rust-tests notebook-tests kernel-bench data html clean help FORCE
 .DELETE_ON_ERROR:
@@ -34,7 +35,7 @@ setup: $(STAMPS)/warm ## environment, kernel, warm build and data; quick when th
 	@echo "set-up is done: 'make lab' opens the notebooks"
 
 lab: $(STAMPS)/warm $(STAMPS)/data-tried ## JupyterLab on notebooks/; LAB_ARGS="--no-browser --port 8888" passes arguments on
-	$(BIN)/jupyter-lab --notebook-dir=notebooks $(LAB_ARGS)
+	$(BIN)/jupyter-lab --notebook-dir=$(LAB_DIR) --KernelSpecManager.ensure_native_kernel=False $(LAB_ARGS)
 
 run: $(STAMPS)/warm ## one notebook without a browser: NB=path.ipynb [VAE_FAST=1] [TIMEOUT=seconds] [INPLACE=1]
 	@test -n "$(NB)" || { echo "which notebook? make run NB=notebooks/00_start_here.ipynb"; exit 2; }
@@ -66,13 +67,16 @@ help: ## this list
 
 # --- the steps of the set-up, each with a stamp that is as old as its sources ---
 
-$(ENV_STAMPS)/python: tools/requirements.txt
+$(ENV_STAMPS)/python: tools/requirements.txt tools/lab_settings.json
 ifeq ($(ENV),.venv)
 	@echo "setup: Python packages into .venv (about a minute)"
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version)'
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --requirement tools/requirements.txt
+	@rm -rf .venv/share/jupyter/kernels/python3 # comes with JupyterLab; these notebooks have one language
 endif
+	@mkdir -p $(ENV)/share/jupyter/lab/settings
+	@cp tools/lab_settings.json $(ENV)/share/jupyter/lab/settings/overrides.json
 	@mkdir -p $(ENV_STAMPS) && touch $@
 
 $(ENV_STAMPS)/test-packages: tools/requirements-test.txt $(ENV_STAMPS)/python

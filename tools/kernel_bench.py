@@ -12,8 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import nbformat
-from nbclient import NotebookClient
+from kernel_session import Answer, kernel
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEP = ':dep vae_core = { path = "../vae_core" }'
@@ -61,41 +60,6 @@ fn milliseconds_per_loop() -> f64 {
 SPEED = 'println!("{:.2} {:.2}", milliseconds_per_step(60)?, (0..5).map(|_| milliseconds_per_loop()).fold(f64::MAX, f64::min));'
 
 
-class Kernel:
-    """One kernel, its cells timed from request to answer."""
-
-    def __init__(self):
-        notebook = nbformat.v4.new_notebook()
-        resources = {"metadata": {"path": str(REPOSITORY / "tools")}}
-        self.client = NotebookClient(notebook, kernel_name="rust", timeout=900, startup_timeout=900, resources=resources)
-        self.client.nb.cells = []
-
-    def __enter__(self):
-        start = time.perf_counter()
-        self.context = self.client.setup_kernel()
-        self.context.__enter__()
-        self.start_seconds = time.perf_counter() - start
-        return self
-
-    def __exit__(self, *error):
-        return self.context.__exit__(*error)
-
-    def run(self, source: str) -> tuple[float, str]:
-        """Execute a cell; return its seconds and what it printed. Whatever it says on stderr ends the measurement."""
-        cell = nbformat.v4.new_code_cell(source)
-        self.client.nb.cells.append(cell)
-        start = time.perf_counter()
-        self.client.execute_cell(cell, len(self.client.nb.cells) - 1)
-        seconds = time.perf_counter() - start
-        printed = {"stdout": "", "stderr": ""}
-        for output in cell.outputs:
-            if output.output_type == "stream":
-                printed[output.name] += output.text
-        if printed["stderr"]:
-            raise SystemExit(f"a cell of the measurement failed:\n{source}\n{printed['stderr']}")
-        return seconds, printed["stdout"]
-
-
 def report(what: str, seconds: list[float]) -> None:
     p90 = statistics.quantiles(seconds, n=10)[-1]
     print(f"{what:<58} median {statistics.median(seconds):5.2f} s   p90 {p90:5.2f} s", flush=True)
@@ -116,24 +80,32 @@ def release_speed() -> str:
         return subprocess.run(command, cwd=crate, text=True, stdout=subprocess.PIPE, check=True).stdout
 
 
+def checked(answer: Answer) -> Answer:
+    """A cell that fails ends the measurement."""
+    if answer.failure:
+        raise SystemExit(f"a cell of the measurement failed:\n{answer.failure}")
+    return answer
+
+
 def main() -> None:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    with Kernel() as kernel:
-        print(f"{'start of a new kernel':<58} {kernel.start_seconds:6.1f} s", flush=True)
-        dep, _ = kernel.run(DEP)
+    started = time.perf_counter()
+    with kernel(REPOSITORY / "tools") as run:
+        print(f"{'start of a new kernel':<58} {time.perf_counter() - started:6.1f} s", flush=True)
+        dep = checked(run(DEP)).seconds
         print(f"{'its :dep cell':<58} {dep:6.1f} s", flush=True)
-        first, _ = kernel.run(FIRST)
+        first = checked(run(FIRST)).seconds
         print(f"{'its first `use` and `let`':<58} {first:6.1f} s   together {dep + first:.1f} s (promised: 15 s)", flush=True)
         report(
             "a cell without a new variable, of 20",
-            [kernel.run(f'println!("{{:?}}", Tensor::full({i}f32, (2, 2), &device)?);')[0] for i in range(CELLS)],
+            [checked(run(f'println!("{{:?}}", Tensor::full({i}f32, (2, 2), &device)?);')).seconds for i in range(CELLS)],
         )
         report(
             "a cell whose variable has its type inferred, of 20",
-            [kernel.run(f"let tensor_{i} = Tensor::full({i}f32, (2, 2), &device)?.sqr()?;")[0] for i in range(CELLS)],
+            [checked(run(f"let tensor_{i} = Tensor::full({i}f32, (2, 2), &device)?.sqr()?;")).seconds for i in range(CELLS)],
         )
-        kernel.run(STEP + LOOP)
-        step, loop = kernel.run(SPEED)[1].split()
+        checked(run(STEP + LOOP))
+        step, loop = checked(run(SPEED)).stdout.split()
     release_step, release_loop = release_speed().split()
     print(f"{'forward, backward and update, 784-400-784, batch 128':<58} {step} ms in a cell, {release_step} ms in a release build")
     print(f"{'a loop of integer and float arithmetic':<58} {loop} ms in a cell, {release_loop} ms in a release build")

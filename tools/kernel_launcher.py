@@ -83,7 +83,7 @@ def is_immutable(path: str) -> bool:
     return not name.startswith(("libvae_core", "libctx", "libcode_", "libpin"))
 
 
-def copy_build(source: Path, target: Path) -> None:
+def copy_build(source: Path, target: Path, ignore=None) -> None:
     """Copy a kernel's build directory, sharing what never changes. Time stamps stay: cargo compares them."""
 
     def copy(src: str, dst: str) -> None:
@@ -93,7 +93,7 @@ def copy_build(source: Path, target: Path) -> None:
                 return
         shutil.copy2(src, dst)
 
-    shutil.copytree(source, target, copy_function=copy, symlinks=True)
+    shutil.copytree(source, target, copy_function=copy, symlinks=True, ignore=ignore)
 
 
 @contextlib.contextmanager
@@ -130,7 +130,8 @@ def private_build() -> tuple[Path, int]:
         descriptor = hold(directory)
         build = directory / "build"
         if WARM.exists():
-            copy_build(WARM, build)
+            # What helps to recompile `vae_core` is for the next refresh of the warm build, not for a kernel.
+            copy_build(WARM, build, ignore=shutil.ignore_patterns("incremental"))
         else:
             write_workspace(build)
     return directory, descriptor

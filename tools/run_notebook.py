@@ -15,6 +15,7 @@ import contextlib
 import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -50,6 +51,8 @@ class StreamingClient(NotebookClient):
             data = msg["content"]["data"]
             other = sorted(kind for kind in data if kind != "text/plain")
             show(f"<{', '.join(other)}>" if other else data.get("text/plain", ""))
+        elif msg["msg_type"] == "error":
+            show(msg["content"]["evalue"])
         return super().process_message(msg, cell, cell_index)
 
     async def take_late_output(self, cell, cell_index, **_):
@@ -107,8 +110,8 @@ def run_cell(client: StreamingClient, cell, index: int, number: int) -> None:
         raise CellFailure(number, cell.source, failure)
 
 
-def run_cells(notebook, folder: Path, timeout: int) -> None:
-    """Execute the code cells of `notebook` in place, as if it lay in `folder`."""
+def new_client(notebook, folder: Path, timeout: int) -> StreamingClient:
+    """A client that runs the cells of `notebook` as if it lay in `folder`."""
     client = StreamingClient(
         notebook,
         kernel_name="rust",
@@ -120,9 +123,15 @@ def run_cells(notebook, folder: Path, timeout: int) -> None:
         resources={"metadata": {"path": str(folder)}},
     )
     client.on_cell_executed = client.take_late_output
+    return client
+
+
+def run_cells(notebook, folder: Path, timeout: int) -> None:
+    """Execute the code cells of `notebook` in place."""
     cells = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     for _, cell in cells:
         cell.outputs, cell.execution_count = [], None
+    client = new_client(notebook, folder, timeout)
     started = time.time()
     with client.setup_kernel():
         print(f"[kernel] started in {time.time() - started:.1f} s", flush=True)
@@ -228,6 +237,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="notebooks that run at once (default: %(default)s)")
     parser.add_argument("--inplace", action="store_true", help="write the outputs into the notebook itself")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # leave no kernel behind
     if missing := [str(path) for path in arguments.notebooks if not path.is_file()]:
         raise SystemExit(f"no such notebook: {', '.join(missing)}")
     if len(arguments.notebooks) == 1:

@@ -14,17 +14,15 @@ import sys
 import time
 from pathlib import Path
 
-import nbformat
-from nbclient import NotebookClient
-
 from kernel_launcher import BUILD_VARIABLE, KERNEL_DIR, REPOSITORY, WARM, copy_build, kernel_dir_lock, write_workspace
+from kernel_session import kernel
 
 NEW = KERNEL_DIR / "warm-new"
 
 # The `let` makes rust-analyzer and the linker do all that they do in a notebook; a failure here is a failure of set-up.
 CELLS = [
     f':dep vae_core = {{ path = "{REPOSITORY / "vae_core"}" }}',
-    "use vae_core::candle::{Device, Tensor};\nlet warm: Tensor = Tensor::zeros(1, vae_core::candle::DType::F32, &Device::Cpu)?;",
+    "use vae_core::candle::{DType, Device, Tensor};\nlet warm = Tensor::zeros(1, DType::F32, &Device::Cpu)?;",
     'println!("warm {warm}");',
 ]
 
@@ -44,12 +42,10 @@ def toolchain() -> str:
 def run_cells(build: Path) -> None:
     """Run the first cells of a notebook in a kernel that compiles right in `build`."""
     os.environ[BUILD_VARIABLE] = str(build)
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
-    NotebookClient(notebook, kernel_name="rust", timeout=None, startup_timeout=600, allow_errors=True).execute()
-    outputs = [output for cell in notebook.cells for output in cell.outputs]
-    told = "\n".join(output.get("text") or "\n".join(output.get("traceback", [])) for output in outputs)
-    if "warm [" not in told:
-        raise SystemExit(f"the first cells of a notebook failed in the kernel; `cargo check` may say more:\n{told}")
+    with kernel(REPOSITORY, timeout=None) as run:
+        for source in CELLS:
+            if failure := run(source).failure:
+                raise SystemExit(f"in the kernel, this cell failed:\n{source}\n{failure}(`cargo check` may say more)")
 
 
 def prune(build: Path) -> None:

@@ -4,15 +4,18 @@
 //! cargo run --release -p vae_core --example train -- --model mlp --data mnist --epochs 10 --out runs/mnist
 //! ```
 //! The folder receives checkpoints (`last.safetensors`, `best.safetensors`), `model.safetensors`, `history.json`,
-//! `curves.svg`, `reconstructions.png` and `samples.png`.
+//! `curves.svg`, `reconstructions.png`, `samples.png` and `arguments.json`; with these, `--resume runs/mnist` is enough to
+//! go on after an interruption, and `--resume runs/mnist --epochs 20` to go on for longer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Parser, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum, parser::ValueSource};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use vae_core::prelude::*;
 
 /// Train a variational autoencoder and write checkpoints, history and figures.
-#[derive(Parser)]
+#[derive(Parser, Serialize, Deserialize)]
 struct Arguments {
     /// Which model.
     #[arg(long, value_enum, default_value = "mlp")]
@@ -33,13 +36,13 @@ struct Arguments {
     #[arg(long, default_value = "400,400", value_delimiter = ',', value_parser = positive)]
     hidden: Vec<usize>,
     /// Adam's step size.
-    #[arg(long, default_value_t = 1e-3)]
+    #[arg(long, default_value_t = 1e-3, allow_negative_numbers = true)]
     learning_rate: f64,
     /// The weight of the KL term; 1 is the ELBO.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     beta: f64,
     /// Over how many epochs that weight rises from 0.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     warmup_epochs: f64,
     /// Images held out of training, to validate on.
     #[arg(long, default_value_t = 5000)]
@@ -48,7 +51,7 @@ struct Arguments {
     #[arg(long)]
     early_stopping: Option<usize>,
     /// The largest length that the gradient may have.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     clip_gradient: Option<f64>,
     /// Draw binary pixels anew every time that an image is seen.
     #[arg(long)]
@@ -59,7 +62,7 @@ struct Arguments {
     /// A new folder for checkpoints and figures.
     #[arg(long, conflicts_with = "resume", required_unless_present_any = ["resume", "summary"])]
     out: Option<PathBuf>,
-    /// The folder of an earlier run with the same settings, to go on with it.
+    /// The folder of an earlier run, to go on with it; its settings hold where none are given.
     #[arg(long)]
     resume: Option<PathBuf>,
     /// Print the layer table and end.
@@ -67,7 +70,7 @@ struct Arguments {
     summary: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, ValueEnum, Serialize, Deserialize)]
 enum Model {
     /// Fully connected layers.
     Mlp,
@@ -82,7 +85,8 @@ fn positive(text: &str) -> Result<usize, String> {
 }
 
 fn main() -> std::process::ExitCode {
-    match run(Arguments::parse()) {
+    let matches = Arguments::command().get_matches();
+    match arguments(&matches).and_then(run) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -91,11 +95,48 @@ fn main() -> std::process::ExitCode {
     }
 }
 
+/// What was given; when resuming, completed by what the earlier run was given.
+fn arguments(matches: &ArgMatches) -> Result<Arguments> {
+    let now = Arguments::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+    let Some(folder) = &now.resume else { return Ok(now) };
+    let path = folder.join("arguments.json");
+    let wrong = |problem: String| Error::File { path: path.clone(), problem };
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        wrong(format!("cannot be read ({error}); expected the folder of a run that was started with --out"))
+    })?;
+    let Value::Object(then) = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))? else {
+        return Err(wrong("expected the arguments of a run".into()));
+    };
+    let mut all = serde_json::to_value(&now).map_err(|error| wrong(error.to_string()))?;
+    for (name, value) in then {
+        let given =
+            matches.try_contains_id(&name).is_ok() && matches.value_source(&name) == Some(ValueSource::CommandLine);
+        if !given && !["out", "resume", "summary"].contains(&name.as_str()) {
+            all[name] = value;
+        }
+    }
+    serde_json::from_value(all).map_err(|error| wrong(error.to_string()))
+}
+
+/// Notes the arguments of a new run for a later `--resume`, unless the folder holds a run already.
+fn note(arguments: &Arguments, folder: &Path) -> Result<()> {
+    let path = folder.join("arguments.json");
+    let io = |source| Error::Io { path: path.clone(), source };
+    if folder.join("last.safetensors").exists() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder).map_err(io)?;
+    let text = serde_json::to_string_pretty(arguments).map_err(|error| io(error.into()))?;
+    std::fs::write(&path, text).map_err(io)
+}
+
 fn run(arguments: Arguments) -> Result<()> {
-    let device = best_device();
-    let Arguments { hidden, latent, seed, .. } = arguments;
+    let device = best_device()?;
+    let Arguments { latent, seed, .. } = arguments;
     let mut vae = match arguments.model {
-        Model::Mlp => MlpVae::new(MlpVaeConfig { hidden, latent, ..Default::default() }, &device, seed)?,
+        Model::Mlp => {
+            MlpVae::new(MlpVaeConfig { hidden: arguments.hidden.clone(), latent, ..Default::default() }, &device, seed)?
+        }
     };
     println!("{}", vae.summary());
     // clap sees to it that there is a folder whenever there is something to train.
@@ -103,7 +144,10 @@ fn run(arguments: Arguments) -> Result<()> {
         return Ok(());
     };
 
-    let dataset = data::load(&arguments.data, &device)?;
+    let dataset = data::load(&arguments.data, &device)?.rehearsal(2_000, 500);
+    if arguments.resume.is_none() {
+        note(&arguments, folder)?;
+    }
     let objective = Elbo { beta: arguments.beta, warmup_epochs: arguments.warmup_epochs };
     let mut trainer = Trainer::new(objective).checkpoints(folder).config(TrainConfig {
         epochs: arguments.epochs,

@@ -29,7 +29,7 @@
 //! ```
 //! use vae_core::prelude::*;
 //!
-//! let device = best_device();
+//! let device = best_device()?;
 //! let digits = data::digits(&device)?; // `data::mnist` for the real ones
 //! let mut vae = MlpVae::new(MlpVaeConfig { hidden: vec![64], latent: 2, ..Default::default() }, &device, 42)?;
 //! let history = Trainer::new(Elbo::default()).epochs(1).fit(&mut vae, &digits.train.take(2_000))?;

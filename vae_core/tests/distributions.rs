@@ -1,4 +1,5 @@
 //! Densities, divergences and gradients against closed forms, sums over grids, Monte Carlo and finite differences.
+#![allow(clippy::unwrap_used)]
 
 use vae_core::{
     Result,

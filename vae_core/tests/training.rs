@@ -1,4 +1,5 @@
 //! Training: exact repetition, exact resume, and every way to be stopped.
+#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
 //! Every kind of figure once, with data like that of the notebooks. `VIZ_GALLERY=folder` keeps the files, to be looked at.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::PathBuf;
 
@@ -45,7 +46,7 @@ fn images(random: &mut Random) -> Vec<(&'static str, Figure)> {
     let ten = x.narrow(0, 0, 10).unwrap();
     let noise = random.uniform((10, 1, 28, 28), &Device::Cpu).unwrap();
     let noisy = ((&ten * 0.7).unwrap() + (noise * 0.5).unwrap()).unwrap();
-    let broken = (&ten / &ten).unwrap(); // 0/0 outside the strokes
+    let broken = (&ten / (&ten * 1.0).unwrap()).unwrap(); // 0/0 outside the strokes
     let color = random.uniform((6, 3, 32, 32), &Device::Cpu).unwrap();
     let garments = ["T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"];
     let grid = |from, n| ImageGrid::new(&x.narrow(0, from, n).unwrap()).unwrap();
@@ -230,7 +231,7 @@ fn check_xml(text: &str) -> Result<(), String> {
             }
             continue;
         }
-        if tag.matches('"').count() % 2 != 0 || tag.contains('<') {
+        if !tag.matches('"').count().is_multiple_of(2) || tag.contains('<') {
             return Err(format!("quotes in <{tag}>"));
         }
         check_entities(tag)?;

@@ -1,4 +1,5 @@
 //! Data and titles that figures were not made for: nothing panics, nothing leaks into the markup, everything is said.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use vae_core::{
     candle::{DType, Device, Tensor},

@@ -66,7 +66,7 @@ impl MlpVaeConfig {
     }
 }
 
-/// A VAE of fully connected layers; see the [module](self).
+/// A VAE of fully connected layers; see the top of this module.
 #[derive(Clone, Debug)]
 pub struct MlpVae {
     config: MlpVaeConfig,

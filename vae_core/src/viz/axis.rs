@@ -65,7 +65,7 @@ impl Axis {
                 (lo, hi) = (lo - room, hi + room);
             }
         }
-        let count = count.max(2);
+        let count = count.max(3);
         let ticks = if kind.log { log_ticks(lo, hi, count) } else { linear_ticks(lo, hi, kind.whole, count) };
         Self { lo, hi, log: kind.log, ticks }
     }
@@ -113,11 +113,14 @@ impl Ranged for Axis {
     }
 }
 
-/// Multiples of 1, 2 or 5 times a power of ten, between `lo` and `hi`.
+/// Multiples of 1, 2 or 5 times a power of ten, between `lo` and `hi`: as close to `count` of them as can be.
 fn linear_ticks(lo: f64, hi: f64, whole: bool, count: usize) -> Vec<(f64, String)> {
-    let rough = (hi - lo) / count as f64;
-    let unit = 10f64.powf(rough.log10().floor());
-    let mut step = [1.0, 2.0, 5.0, 10.0].map(|m| m * unit).into_iter().find(|s| *s >= rough * 0.999).unwrap_or(rough);
+    let unit = 10f64.powf(((hi - lo) / count as f64).log10().floor());
+    let ticks = |step: f64| (hi / step + 1e-9).floor() - (lo / step - 1e-9).ceil() + 1.0;
+    // Two ticks say little about a range; rather too many.
+    let distance = |step: &f64| (ticks(*step) - count as f64).abs() + if ticks(*step) < 3.0 { 10.0 } else { 0.0 };
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|m| m * unit);
+    let mut step = steps.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(unit);
     if whole {
         step = step.max(1.0);
     }
@@ -180,6 +183,9 @@ mod tests {
     fn round_numbers() {
         assert_eq!(labels(&linear(0.0, 1.0)), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(&linear(-130.0, -98.0)), ["−130", "−120", "−110", "−100"]);
+        assert_eq!(labels(&linear(-196.0, -104.0)), ["−180", "−160", "−140", "−120"]);
+        let few = Axis::new(-192.0, -86.0, Kind::default(), 3);
+        assert_eq!(labels(&few), ["−180", "−160", "−140", "−120", "−100"]);
         assert_eq!(labels(&linear(0.0, 60_000.0)), ["0", "20,000", "40,000", "60,000"]);
         assert_eq!(labels(&linear(0.0, 2.5e-5)), ["0", "0.5×10⁻⁵", "1.0×10⁻⁵", "1.5×10⁻⁵", "2.0×10⁻⁵", "2.5×10⁻⁵"]);
     }

@@ -1,5 +1,6 @@
 //! Figures: drawings with a size, side by side and one above the other, as one output.
 
+use std::fmt;
 use std::path::Path;
 
 use super::{
@@ -27,7 +28,7 @@ const PADDING: f64 = 16.0;
 /// let figure = Figure::row([elbo.into(), kl.into()]);
 /// assert!(figure.to_svg().starts_with("<svg xmlns="));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Figure {
     pub(super) width: f64,
     pub(super) height: f64,
@@ -37,6 +38,13 @@ pub struct Figure {
     pub(super) body: String,
     /// What the figure shows, for readers who cannot see it.
     pub(super) alt: String,
+}
+
+/// A line instead of the whole drawing.
+impl fmt::Debug for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Figure of {:.0}×{:.0} pixels: {}", self.width, self.height, self.alt)
+    }
 }
 
 impl Figure {

@@ -1,5 +1,6 @@
 //! Images in rows and columns, as one picture.
 
+use std::fmt;
 use std::path::Path;
 
 use candle_core::{DType, Tensor};
@@ -31,7 +32,7 @@ const LONGEST_SIDE: usize = 16_384;
 /// assert_eq!(grid.size(), (8 * 56 + 9 * 2, 2 * 56 + 3 * 2)); // two pixels between images and around them
 /// # Ok::<(), vae_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ImageGrid {
     /// Height and width of one image, in its own pixels.
     height: usize,
@@ -42,6 +43,13 @@ pub struct ImageGrid {
     scale: Option<usize>,
     separator: usize,
     separator_color: Rgb,
+}
+
+/// A line instead of every pixel: a notebook shows a value by its `Debug` when it cannot use `evcxr_display`.
+impl fmt::Debug for ImageGrid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ImageGrid of {} images of {}×{}", self.len(), self.height, self.width)
+    }
 }
 
 impl ImageGrid {

@@ -1,5 +1,6 @@
 //! A matrix as colours, with a colour bar.
 
+use std::fmt;
 use std::path::Path;
 
 use candle_core::{DType, Tensor};
@@ -33,7 +34,7 @@ const LONGEST_SIDE: usize = 4096;
 /// assert!(map.to_figure().to_svg().contains(">−0.40</text>"));
 /// # Ok::<(), vae_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Heatmap {
     title: String,
     x_label: String,
@@ -48,6 +49,13 @@ pub struct Heatmap {
     y_range: Option<(f64, f64)>,
     scale: Scale,
     values: bool,
+}
+
+/// A line instead of every value.
+impl fmt::Debug for Heatmap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Heatmap {:?} of {}×{} values", self.title, self.rows, self.columns)
+    }
 }
 
 impl Heatmap {

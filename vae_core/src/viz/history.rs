@@ -33,7 +33,7 @@ struct Curve<'a> {
 /// One panel a curve, side by side, all in nats per image against epochs.
 fn panels(curves: &[Curve<'_>]) -> Figure {
     Figure::row(curves.iter().map(|curve| {
-        let mut plot = Plot::new(curve.name, "epoch", "nats per image").size(310, 270).line("train", &curve.train);
+        let mut plot = Plot::new(curve.name, "epoch", "nats per image").size(290, 260).line("train", &curve.train);
         if curve.train.len() == 1 {
             // A line needs two points to be seen.
             plot = plot.points("train", &curve.train);

@@ -1,5 +1,6 @@
 //! Curves, points, bands and histograms over labelled axes.
 
+use std::fmt;
 use std::path::Path;
 
 use candle_core::{DType, Tensor};
@@ -61,7 +62,7 @@ pub(super) struct Series {
 ///     .hline("entropy of the data", 80.0);
 /// assert!(plot.to_figure().to_svg().contains("1 value that is not finite is left out"));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Plot {
     pub(super) title: String,
     pub(super) x_label: String,
@@ -74,6 +75,14 @@ pub struct Plot {
     pub(super) series: Vec<Series>,
     /// Labels among which the palette has been shared out.
     colored: Vec<String>,
+}
+
+/// A line instead of every point.
+impl fmt::Debug for Plot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels: Vec<_> = self.series.iter().map(|series| series.label.as_str()).collect();
+        write!(f, "Plot {:?} of {}", self.title, labels.join(", "))
+    }
 }
 
 impl Plot {

@@ -119,7 +119,7 @@ pub(super) fn fixed(value: f64, decimals: usize) -> String {
     let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
     let mut out = String::from(if negative { "−" } else { "" });
     for (i, digit) in whole.chars().enumerate() {
-        if i > 0 && whole.len() > 4 && (whole.len() - i) % 3 == 0 {
+        if i > 0 && whole.len() > 4 && (whole.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
