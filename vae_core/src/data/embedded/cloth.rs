@@ -131,7 +131,8 @@ impl Canvas {
     /// Fills the closed outline (even-odd rule) with the fabric, edges blended by how much of a pixel they cover.
     pub(super) fn fill(&mut self, outline: &[Point], fabric: &Fabric) {
         let mut crossings = Vec::with_capacity(8);
-        for row in 0..SIDE {
+        let (top, bottom) = outline.iter().fold((SIDE as f32, 0f32), |(top, end), (_, y)| (top.min(*y), end.max(*y)));
+        for row in top.max(0.0) as usize..(bottom.ceil() as usize).min(SIDE) {
             let mut cover = [0.0f32; SIDE];
             for sub in 0..ROWS {
                 let y = row as f32 + (sub as f32 + 0.5) / ROWS as f32;

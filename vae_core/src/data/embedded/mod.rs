@@ -7,6 +7,7 @@ mod cloth;
 mod digits;
 mod garments;
 mod pen;
+mod shoes;
 
 use candle_core::Device;
 use rand::Rng;
@@ -24,6 +25,9 @@ const TEST: usize = 10_000;
 /// Part of the definition of the embedded sets: another seed is another data set.
 const SEED: u64 = 1998;
 
+/// Draws an image of a class into the pixels.
+type Draw = fn(u8, &mut dyn rand::RngCore, &mut [u8]);
+
 /// The training and the test set called `name`, "digits" or else garments.
 pub(crate) fn load(name: &str, device: &Device) -> Result<(Images, Images)> {
     Ok((draw(name, 0, TRAIN, device)?, draw(name, 1, TEST, device)?))
@@ -31,9 +35,9 @@ pub(crate) fn load(name: &str, device: &Device) -> Result<(Images, Images)> {
 
 /// `count` images of the given part (0: training, 1: test), classes drawn uniformly.
 fn draw(name: &str, part: u64, count: usize, device: &Device) -> Result<Images> {
-    let (set, image): (u64, fn(u8, &mut dyn rand::RngCore, &mut [u8])) = match name {
-        "digits" => (0, digits::draw),
-        _ => (1, garments::draw),
+    let (set, image) = match name {
+        "digits" => (0, digits::draw as Draw),
+        _ => (1, garments::draw as Draw),
     };
     let random = Random::new(SEED).stream(set).stream(part);
     let (mut pixels, mut labels) = (vec![0; count * PIXELS], vec![0; count]);
@@ -70,7 +74,7 @@ mod tests {
         }
     }
 
-    /// All classes are equally common, no image is empty or ends at a border it should not, and brightness is that of
+    /// All classes are equally common, no image is nearly empty or nearly full, and brightness is that of
     /// MNIST (mean 0.1307, standard deviation 0.3081) and Fashion-MNIST (0.2860, 0.3530) within 0.03.
     #[test]
     fn statistics_are_those_of_the_real_sets() {
@@ -102,15 +106,20 @@ mod tests {
         }
     }
 
-    /// 60,000 images take at most three seconds on two cores; printed, and asserted with room for a busy machine.
+    /// 60,000 images take at most three seconds on two cores, six on one. Measured on one thread as the best of many short
+    /// runs, which a busy machine disturbs least; printed, and asserted with room for a slow one.
     #[test]
     fn drawing_is_quick() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         for name in ["digits", "garments"] {
-            let start = std::time::Instant::now();
-            draw(name, 0, 6000, &Device::Cpu).unwrap();
-            let whole = start.elapsed().as_secs_f64() * 10.0;
-            println!("60,000 {name}: about {whole:.2} s on {} threads", rayon::current_num_threads());
-            assert!(cfg!(debug_assertions) || whole < 30.0, "{whole}");
+            let run = |_| {
+                let start = std::time::Instant::now();
+                pool.install(|| draw(name, 0, 100, &Device::Cpu)).unwrap();
+                start.elapsed().as_secs_f64() * 600.0
+            };
+            let whole = (0..50).map(run).fold(f64::MAX, f64::min);
+            println!("60,000 {name}: about {whole:.2} s on one core");
+            assert!(cfg!(debug_assertions) || whole < 12.0, "{whole}");
         }
     }
 }
