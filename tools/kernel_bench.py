@@ -22,7 +22,7 @@ CELLS = 20
 # A training step's worth of work on numbers like a digit's: matrix products, an activation, a backward pass.
 STEP = """
 fn milliseconds_per_step(steps: usize) -> Result<f64, vae_core::candle::Error> {
-    use vae_core::candle::{DType, Device, Tensor, Var};
+    use vae_core::candle::{Device, Tensor, Var};
     let pixels: Vec<f32> = (0..128 * 784).map(|i| ((i * 7919) % 256) as f32 / 255.0).collect();
     let x = Tensor::from_vec(pixels, (128, 784), &Device::Cpu)?;
     let first = Var::from_tensor(&Tensor::full(0.01f32, (784, 400), &Device::Cpu)?)?;

@@ -58,16 +58,22 @@ def prune(build: Path) -> None:
         cell_library.unlink()
 
 
-def start_refresh(made_with: str) -> None:
+def made_with(build: Path) -> str | None:
+    """The toolchain that `build` was made with, if there is such a build."""
+    note = build / "toolchain"
+    return note.read_text() if note.exists() else None
+
+
+def start_refresh(present: str) -> None:
     """Have in NEW what to continue from: an interrupted refresh, else the present warm build, else nothing."""
-    if NEW.exists() and (NEW / "toolchain").read_text() == made_with:
+    if made_with(NEW) == present:
         return
     shutil.rmtree(NEW, ignore_errors=True)
-    if WARM.exists() and (WARM / "toolchain").read_text() == made_with:
+    if made_with(WARM) == present:
         with kernel_dir_lock():
             copy_build(WARM, NEW)
     NEW.mkdir(exist_ok=True)
-    (NEW / "toolchain").write_text(made_with)
+    (NEW / "toolchain").write_text(present)
 
 
 def main() -> None:
