@@ -24,7 +24,8 @@ STAMPS := target/setup
 RUST_SOURCES := Cargo.toml Cargo.lock vae_core/Cargo.toml $(shell find vae_core/src vae_core/assets -type f 2>/dev/null)
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 TIMEOUT ?= 1800
-JOBS ?= 1
+# Rehearsals run two at a time: starting and compiling use one core. Full runs have the machine to themselves.
+JOBS ?= $(if $(VAE_FAST),2,1)
 LAB_DIR ?= notebooks
 
 .PHONY: setup lab run test test-full tests rust-tests notebook-tests kernel-bench data html clean help FORCE
