@@ -15,9 +15,15 @@ use {crate}::candle::{{Device, Tensor, Var}};
 let a = Var::from_tensor(&Tensor::new(3.0f64, &Device::Cpu)?)?;
 let b = Var::from_tensor(&Tensor::new(1.5f64, &Device::Cpu)?)?;
 """
-# a²b/2: the gradient is ab for a and a²/2 for b, which is 4.5 for both.
+# 3ab - 1.5b²: the gradient is 3b for a and 3a - 3b for b, which is 4.5 for both. The additions of nothing use up ids: were
+# tensors counted anew in each cell, some on the way from `square` would pass for the parameters, seen already.
 LOSS = """
-let loss = (((&a.as_tensor().sqr()?) * b.as_tensor())? * 0.5)?;
+let mut square = b.as_tensor().sqr()?;
+for _ in 0..10 {
+    square = (square + 0.0)?;
+}
+let product = (a.as_tensor() * b.as_tensor())?;
+let loss = ((product * 3.0)? + (square * -1.5)?)?;
 let gradients = loss.backward()?;
 for variable in [&a, &b] {
     match gradients.get(variable.as_tensor()) {

@@ -43,7 +43,10 @@ def install_program(version: str) -> None:
         partial = cached.with_name(f"partial-{os.getpid()}")
         shutil.copy2(PROGRAM, partial)
         partial.rename(cached)
-    shutil.copy2(cached, PROGRAM)
+    # A running kernel keeps the file it was started from; writing into that one would be refused.
+    new = Path(f"{PROGRAM}-{os.getpid()}")
+    shutil.copy2(cached, new)
+    new.replace(PROGRAM)
 
 
 def install_kernelspec() -> None:

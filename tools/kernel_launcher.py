@@ -24,6 +24,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 KERNEL_DIR = REPOSITORY / "target" / "kernel"
 WARM = KERNEL_DIR / "warm"
 RUNNING = KERNEL_DIR / "running"
+LOG = KERNEL_DIR / "last-kernel.log"
 STD_OUTLINE = REPOSITORY / "tools" / "std_outline"
 BUILD_VARIABLE = "VAE_CORE_KERNEL_BUILD"
 """Names the environment variable by which `warm_kernel.py` starts a kernel right in the build that it is making."""
@@ -181,8 +182,11 @@ def main() -> None:
         directory, descriptor = private_build()
         start_janitor(directory, descriptor)
         build = directory / "build"
-    # The kernel greets on its standard output, which no reader of a notebook ever sees; a headless run would show it.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    # What the kernel tells the terminal (a greeting, cargo's progress, its own panics) is for whoever looks into a
+    # failure. What cells print takes another way, to the notebook.
+    log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
     os.execve(kernel, [kernel, *sys.argv[1:]], kernel_environment(build))
 
 

@@ -25,6 +25,7 @@ CELLS = [
     "use vae_core::candle::{DType, Device, Tensor};\nlet warm = Tensor::zeros(1, DType::F32, &Device::Cpu)?;",
     'println!("warm {warm}");',
 ]
+UNTYPED_CELL = "let closures_cannot_be_kept = || 1;"
 
 
 def write_sysroot() -> None:
@@ -46,6 +47,9 @@ def run_cells(build: Path) -> None:
         for source in CELLS:
             if failure := run(source).failure:
                 raise SystemExit(f"in the kernel, this cell failed:\n{source}\n{failure}(`cargo check` may say more)")
+        # A cell whose types stay unknown makes evcxr run `cargo check`, which has artefacts of its own: half a minute
+        # the first time, and better here than when a learner makes the first mistake.
+        run(UNTYPED_CELL)
 
 
 def prune(build: Path) -> None:

@@ -92,7 +92,7 @@ fn show(values: &[f64]) -> String {
 pub fn close(name: &str, got: impl Values, want: impl Values, tolerance: f64) -> Result<()> {
     match compare(&got, &want) {
         Ok((got, _, difference)) if difference <= tolerance => {
-            println!("ok: {name} {}(largest difference {difference:.1e}, allowed {tolerance:.0e})", show(&got));
+            println!("ok: {name}: {}(largest difference {difference:.1e}, allowed {tolerance:.0e})", show(&got));
             Ok(())
         }
         Ok((got, want, difference)) => {

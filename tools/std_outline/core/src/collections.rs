@@ -41,7 +41,6 @@ impl<'a, K, V> Entry<'a, K, V> {
     pub fn or_insert_with<F: FnOnce() -> V>(self, f: F) -> &'a mut V { loop {} }
     pub fn or_default(self) -> &'a mut V { loop {} }
 }
-impl<T> Borrow<T> for T {}
 
 macro_rules! sets {
     ($($name:ident<T $(, $s:ident = $default:ty)?>)*) => { $(

@@ -157,6 +157,10 @@ pub mod borrow {
     pub trait BorrowMut<Borrowed: ?Sized>: Borrow<Borrowed> {
         fn borrow_mut(&mut self) -> &mut Borrowed;
     }
+    impl<T: ?Sized> Borrow<T> for T {}
+    impl<T: ?Sized> Borrow<T> for &T {}
+    impl<T: ?Sized> Borrow<T> for &mut T {}
+    impl<T: ?Sized> BorrowMut<T> for T {}
     pub trait ToOwned {
         type Owned;
         fn to_owned(&self) -> Self::Owned;

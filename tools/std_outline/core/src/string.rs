@@ -29,7 +29,6 @@ impl crate::fmt::Display for String {}
 impl crate::fmt::Write for String {}
 impl crate::str::FromStr for String { type Err = crate::convert::Infallible; }
 impl crate::borrow::Borrow<str> for String {}
-impl crate::borrow::Borrow<str> for &str {}
 impl AsRef<str> for String {}
 impl AsRef<[u8]> for String {}
 impl PartialEq<str> for String {}
