@@ -161,6 +161,8 @@ def kernel_environment(build: Path) -> dict[str, str]:
     environment["JUPYTER_PATH"] = os.path.join(sys.prefix, "share", "jupyter")
     # Nor does a `~/.config/evcxr` written for another kernel change what these notebooks do.
     environment.setdefault("EVCXR_CONFIG_DIR", str(build))
+    # evcxr asks for backtraces of panics; one under every error that a cell returns through `?` only buries its message.
+    environment.setdefault("RUST_LIB_BACKTRACE", "0")
     # A notebook outside the repository is outside rust-toolchain.toml as well; another compiler means a cold build.
     sysroot = KERNEL_DIR / "sysroot"
     if sysroot.exists():

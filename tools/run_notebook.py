@@ -174,7 +174,7 @@ def tidy(notebook) -> None:
 
 
 def write_html(notebook, path: Path) -> None:
-    exporter = HTMLExporter(template_name="lab", embed_images=True)
+    exporter = HTMLExporter(template_name="lab")
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": path.stem}})
     path.write_text(html)

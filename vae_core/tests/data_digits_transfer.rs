@@ -1,4 +1,5 @@
 //! Are the embedded digits real enough to learn from? A classifier that has seen nothing else reads real MNIST.
+#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 

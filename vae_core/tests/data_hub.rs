@@ -1,4 +1,5 @@
 //! The hub without the hub: a cache of small files of ours, damaged ones, and no network at all.
+#![allow(clippy::unwrap_used)]
 #![cfg(feature = "hub")]
 
 use std::path::Path;

@@ -17,8 +17,8 @@ use crate::{Error, Result};
 
 /// How long to wait for an answer from the hub's address, name look-up included.
 const REACH: Duration = Duration::from_secs(3);
-/// How long one set may take; 40 MB come through in this time on any line worth the name.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long one set may take: up to 30 MB over a slow line.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What candle-datasets calls a set, where the hub's cache keeps it, and how it is loaded.
 struct Hosted {

@@ -85,8 +85,8 @@ impl Axis {
         } else {
             (value - self.lo) / (self.hi - self.lo)
         };
-        // Far outside is outside; the drawing's integers must not overflow.
-        Some(t.clamp(-2.0, 3.0))
+        // The drawing's integers must not overflow; short of that, a line that leaves the plot keeps its slope.
+        Some(t.clamp(-1e3, 1e3))
     }
 
     /// The lower and the upper end.

@@ -43,7 +43,7 @@ pub struct Figure {
 /// A line instead of the whole drawing.
 impl fmt::Debug for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Figure of {:.0}×{:.0} pixels: {}", self.width, self.height, self.alt)
+        write!(f, "Figure of {:.0}×{:.0} pixels {}", self.width, self.height, output::NOT_DRAWN)
     }
 }
 

@@ -48,7 +48,7 @@ pub struct ImageGrid {
 /// A line instead of every pixel: a notebook shows a value by its `Debug` when it cannot use `evcxr_display`.
 impl fmt::Debug for ImageGrid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ImageGrid of {} images of {}×{}", self.len(), self.height, self.width)
+        write!(f, "ImageGrid of {} images of {}×{} {}", self.len(), self.height, self.width, output::NOT_DRAWN)
     }
 }
 

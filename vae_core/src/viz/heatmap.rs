@@ -54,7 +54,7 @@ pub struct Heatmap {
 /// A line instead of every value.
 impl fmt::Debug for Heatmap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Heatmap {:?} of {}×{} values", self.title, self.rows, self.columns)
+        write!(f, "Heatmap {:?} of {}×{} values {}", self.title, self.rows, self.columns, super::output::NOT_DRAWN)
     }
 }
 

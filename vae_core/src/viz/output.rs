@@ -4,6 +4,11 @@ use std::path::Path;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
+/// Ends the `Debug` of a figure, which is what a reader sees when the kernel could not use `evcxr_display`: a last line that
+/// moves a variable out of reach is one that it cannot.
+pub(super) const NOT_DRAWN: &str =
+    "(not drawn: end the cell with a new figure, or with `.clone()` of one that has a name)";
+
 /// `bytes` in base64, as data URIs and notebooks carry pictures.
 pub(super) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)

@@ -81,7 +81,7 @@ pub struct Plot {
 impl fmt::Debug for Plot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let labels: Vec<_> = self.series.iter().map(|series| series.label.as_str()).collect();
-        write!(f, "Plot {:?} of {}", self.title, labels.join(", "))
+        write!(f, "Plot {:?} of {} {}", self.title, labels.join(", "), super::output::NOT_DRAWN)
     }
 }
 
