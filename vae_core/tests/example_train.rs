@@ -56,6 +56,8 @@ fn summary_only() {
 fn bad_arguments_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
+    let empty = tempfile::tempdir().unwrap();
+    let empty = empty.path().to_str().unwrap();
     for (arguments, words) in [
         (vec!["--batch-size", "0", "--out", out], vec!["--batch-size", "1 or more"]),
         (vec!["--epochs", "many", "--out", out], vec!["--epochs", "whole number"]),
@@ -63,7 +65,7 @@ fn bad_arguments_are_named() {
         (vec!["--data", "cifar", "--out", out], vec!["cifar", "mnist"]),
         (vec!["--learning-rate", "-1", "--data", "digits", "--out", out], vec!["learning"]),
         (vec!["--data", "digits"], vec!["--out"]),
-        (vec!["--resume", out], vec!["arguments.json", "--out"]),
+        (vec!["--resume", empty], vec!["arguments.json", "--out"]),
         (vec!["--resume", out, "--out", out], vec!["--resume", "--out"]),
         (vec!["--wrong"], vec!["--wrong"]),
     ] {
