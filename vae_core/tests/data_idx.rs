@@ -1,4 +1,5 @@
 //! IDX files that are right, and every way in which they can be wrong.
+#![allow(clippy::unwrap_used)]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
