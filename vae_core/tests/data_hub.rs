@@ -1,7 +1,6 @@
 //! The hub without the hub: a cache of small files of ours, damaged ones, and no network at all.
 #![allow(clippy::unwrap_used)]
 #![cfg(feature = "hub")]
-#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::process::{Command, Output};
