@@ -28,7 +28,7 @@ TIMEOUT ?= 1800
 JOBS ?= $(if $(VAE_FAST),2,1)
 LAB_DIR ?= notebooks
 
-.PHONY: setup lab run test test-full tests rust-tests notebook-tests kernel-bench data html clean help FORCE
+.PHONY: setup lab run test test-full test-hub tests rust-tests notebook-tests kernel-bench data html clean help FORCE
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/warm ## environment, kernel, warm build and data; quick when there is nothing to do
@@ -50,6 +50,9 @@ tests: $(STAMPS)/warm $(ENV_STAMPS)/test-packages
 	@tools/phase.sh "Rust tests" cargo test --release --workspace
 	@tools/phase.sh "tests of kernel and tools" $(BIN)/python -m pytest -q --durations=5 tests
 	@$(if $(NOTEBOOKS),,exit 0;) tools/phase.sh "notebooks" $(BIN)/python tools/run_notebook.py --timeout $(TIMEOUT) --jobs $(JOBS) $(NOTEBOOKS)
+
+test-hub: ## the path through the Hugging Face hub, on a cache of our own and without a network (compiles for 10 minutes)
+	cargo test --release -p vae_core --features hub --test data_hub
 
 kernel-bench: $(STAMPS)/warm ## how fast the kernel starts, answers and computes
 	@$(BIN)/python tools/kernel_bench.py
