@@ -28,7 +28,7 @@ use candle_core::Device;
 use flate2::{Compression, bufread::MultiGzDecoder, write::GzEncoder};
 
 use super::Images;
-use crate::{Error, Result};
+use crate::{Error, Result, files::write_atomically};
 
 const IMAGES: u32 = 0x0803;
 const LABELS: u32 = 0x0801;
@@ -219,15 +219,11 @@ fn write(path: &Path, magic: u32, sizes: &[usize], bytes: &[u8]) -> Result<()> {
             .map_err(|_| Error::argument(format!("IDX sizes are 32-bit: {size} is more than the format can say")))?;
         header.extend(size.to_be_bytes());
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io(folder))?;
-    let done = if path.extension().is_some_and(|extension| extension == "gz") {
-        let mut gzip = GzEncoder::new(&mut file, Compression::default());
-        gzip.write_all(&header).and_then(|()| gzip.write_all(bytes)).and_then(|()| gzip.finish().map(drop))
-    } else {
-        file.write_all(&header).and_then(|()| file.write_all(bytes))
-    };
-    done.and_then(|()| file.as_file().sync_all()).map_err(Error::io(path))?;
-    file.persist(path).map_err(|error| Error::io(path)(error.error))?;
-    Ok(())
+    let content = [&header, bytes].concat();
+    if path.extension().is_none_or(|extension| extension != "gz") {
+        return write_atomically(path, &content);
+    }
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    let packed = gzip.write_all(&content).and_then(|()| gzip.finish()).map_err(Error::io(path))?;
+    write_atomically(path, &packed)
 }

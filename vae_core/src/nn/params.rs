@@ -24,11 +24,9 @@ impl Params {
     /// The parameters of a candle [`VarMap`](candle_nn::VarMap), sorted by name: the way in for models that are built with
     /// a `VarBuilder`. They stay shared with the map.
     pub fn from_varmap(map: &candle_nn::VarMap) -> Self {
-        let mut vars: Vec<_> = match map.data().lock() {
-            Ok(data) => data.iter().map(|(name, var)| (name.clone(), var.clone())).collect(),
-            // A thread that panicked while it held the lock leaves the map itself intact.
-            Err(poisoned) => poisoned.into_inner().iter().map(|(name, var)| (name.clone(), var.clone())).collect(),
-        };
+        // A thread that panicked while it held the lock leaves the map itself intact.
+        let data = map.data().lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut vars: Vec<_> = data.iter().map(|(name, var)| (name.clone(), var.clone())).collect();
         vars.sort_by(|a, b| a.0.cmp(&b.0));
         Self { vars }
     }
