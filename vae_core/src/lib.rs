@@ -84,7 +84,9 @@ pub mod prelude {
     pub use crate::device::best_device;
     pub use crate::dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood};
     pub use crate::models::{MlpVae, MlpVaeConfig, Observation, Vae};
-    pub use crate::nn::{Activation, Params};
+    pub use crate::nn::{
+        Activation, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, Layer, Linear, Params, Stack,
+    };
     pub use crate::objectives::{Elbo, Means, Objective, Terms, evaluate};
     pub use crate::optim::{Adam, AdamConfig};
     pub use crate::random::Random;

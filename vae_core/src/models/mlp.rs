@@ -23,7 +23,7 @@ use super::{LayerRow, Observation, Vae};
 use crate::{
     Error, Result,
     dist::{DiagonalGaussian, Likelihood},
-    nn::{Activation, Linear, Params},
+    nn::{Activation, Layer, Linear, Params, Stack},
     random::Random,
 };
 
@@ -72,10 +72,10 @@ pub struct MlpVae {
     config: MlpVaeConfig,
     device: Device,
     params: Params,
-    encoder: Vec<Linear>,
+    encoder: Stack,
     mu: Linear,
     log_var: Linear,
-    decoder: Vec<Linear>,
+    decoder: Stack,
     observation_log_var: Option<Tensor>,
 }
 
@@ -94,20 +94,22 @@ impl MlpVae {
             |name: String, inputs, outputs| Linear::new(&mut params, &name, inputs, outputs, &mut random, device);
 
         let mut width = pixels;
-        let mut encoder = Vec::with_capacity(config.hidden.len());
+        let mut encoder = Stack::new().push(Layer::Flatten, None);
         for (i, &next) in config.hidden.iter().enumerate() {
-            encoder.push(linear(format!("encoder.fc{}", i + 1), width, next)?);
+            encoder = encoder.push(linear(format!("encoder.fc{}", i + 1), width, next)?, config.activation);
             width = next;
         }
         let mu = linear("encoder.fc_mu".into(), width, config.latent)?;
         let log_var = linear("encoder.fc_logvar".into(), width, config.latent)?;
 
         let mut width = config.latent;
-        let mut decoder = Vec::with_capacity(config.hidden.len() + 1);
-        for (i, &next) in config.hidden.iter().rev().chain([&pixels]).enumerate() {
-            decoder.push(linear(format!("decoder.fc{}", i + 1), width, next)?);
+        let mut decoder = Stack::new();
+        for (i, &next) in config.hidden.iter().rev().enumerate() {
+            decoder = decoder.push(linear(format!("decoder.fc{}", i + 1), width, next)?, config.activation);
             width = next;
         }
+        let last = linear(format!("decoder.fc{}", config.hidden.len() + 1), width, pixels)?;
+        let decoder = decoder.push(last, None).push(Layer::Unflatten(c, h, w), None);
         let observation_log_var = match config.observation {
             Observation::GaussianLearned => {
                 Some(params.register("decoder.log_var", Var::zeros((), DType::F32, device)?)?)
@@ -137,10 +139,7 @@ impl Vae for MlpVae {
             let expected = format!("(batch, {c}, {h}, {w}) or (batch, {})", c * h * w);
             return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
         }
-        let mut x = x.flatten_from(1)?;
-        for layer in &self.encoder {
-            x = self.config.activation.forward(&layer.forward(&x)?)?;
-        }
+        let x = self.encoder.forward(x)?;
         DiagonalGaussian::new(self.mu.forward(&x)?, self.log_var.forward(&x)?)
     }
 
@@ -149,15 +148,7 @@ impl Vae for MlpVae {
             let expected = format!("(batch, {})", self.config.latent);
             return Err(Error::Shape { what: "codes to decode", expected, got: z.dims().to_vec() });
         }
-        let mut x = z.clone();
-        for (i, layer) in self.decoder.iter().enumerate() {
-            x = layer.forward(&x)?;
-            if i + 1 < self.decoder.len() {
-                x = self.config.activation.forward(&x)?;
-            }
-        }
-        let (c, h, w) = self.config.image;
-        self.config.observation.likelihood(x.reshape(((), c, h, w))?, self.observation_log_var.as_ref())
+        self.config.observation.likelihood(self.decoder.forward(z)?, self.observation_log_var.as_ref())
     }
 
     fn latent(&self) -> usize {

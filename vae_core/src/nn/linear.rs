@@ -11,16 +11,16 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Tensor};
 
-use super::Params;
+use super::{Params, Stack, init::weight_and_bias};
 use crate::{Result, random::Random};
 
 /// A fully connected layer; weight (out, in) and bias (out,), as in PyTorch.
 #[derive(Clone, Debug)]
 pub struct Linear {
-    weight: Tensor,
-    bias: Tensor,
+    pub(super) weight: Tensor,
+    pub(super) bias: Tensor,
 }
 
 impl Linear {
@@ -34,12 +34,7 @@ impl Linear {
         random: &mut Random,
         device: &Device,
     ) -> Result<Self> {
-        let bound = 1.0 / (inputs as f64).sqrt();
-        let mut draw = |shape: &[usize]| -> Result<Var> {
-            Ok(Var::from_tensor(&random.uniform(shape, device)?.affine(2.0 * bound, -bound)?)?)
-        };
-        let weight = params.register(format!("{name}.weight"), draw(&[outputs, inputs])?)?;
-        let bias = params.register(format!("{name}.bias"), draw(&[outputs])?)?;
+        let (weight, bias) = weight_and_bias(params, name, (&[outputs, inputs], outputs), inputs, random, device)?;
         Ok(Self { weight, bias })
     }
 
@@ -48,6 +43,11 @@ impl Linear {
     /// # Errors
     /// [`crate::Error::Candle`] unless the last dimension of `x` is `in`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Stack::new().push(self.clone(), None).forward(x)
+    }
+
+    /// The same by candle's own operations, on any device and in any precision.
+    pub(super) fn reference(&self, x: &Tensor) -> Result<Tensor> {
         Ok(x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?)
     }
 }

@@ -1,9 +1,16 @@
 //! Layers and the parameters that they share out.
 
 mod activation;
+mod conv;
+mod conv_transpose;
+mod init;
 mod linear;
 mod params;
+mod stack;
 
 pub use activation::Activation;
+pub use conv::{Conv2d, Conv2dConfig};
+pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
 pub use linear::Linear;
 pub use params::Params;
+pub use stack::{Layer, Stack};
