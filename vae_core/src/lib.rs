@@ -80,7 +80,7 @@ pub use plotters;
 pub mod prelude {
     pub use crate::candle::{DType, Device, Tensor, Var};
     pub use crate::check;
-    pub use crate::data::{self, Batch, Dataset, Images, binarize};
+    pub use crate::data::{self, Batch, Corruption, Dataset, Images, binarize};
     pub use crate::device::best_device;
     pub use crate::dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood};
     pub use crate::models::{MlpVae, MlpVaeConfig, Observation, Vae};

@@ -4,6 +4,7 @@
 //! - [`Dataset`]: a training and a test set with names; [`mnist`], [`fashion_mnist`], [`digits`], [`garments`], [`load`]
 //! - [`idx`]: the file format of MNIST
 //! - [`mod@binarize`]: grey values as probabilities of ink
+//! - [`Corruption`]: noise, masks and blur for a denoiser to undo
 //! - `hub`: the Hugging Face hub, with the feature of that name
 //!
 //! ```
@@ -26,6 +27,7 @@
 
 pub mod batches;
 pub mod binarize;
+pub mod corrupt;
 mod embedded;
 #[cfg(feature = "hub")]
 pub mod hub;
@@ -35,5 +37,6 @@ mod sources;
 
 pub use batches::{Batch, Batches};
 pub use binarize::binarize;
+pub use corrupt::Corruption;
 pub use images::Images;
 pub use sources::{Dataset, NAMES, Source, digits, fashion_mnist, fast, garments, load, mnist};
