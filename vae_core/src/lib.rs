@@ -87,7 +87,7 @@ pub mod prelude {
     pub use crate::nn::{
         Activation, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, Layer, Linear, Params, Stack,
     };
-    pub use crate::objectives::{Elbo, Means, Objective, Terms, evaluate};
+    pub use crate::objectives::{Criterion, Denoising, Elbo, Means, Objective, Terms, evaluate};
     pub use crate::optim::{Adam, AdamConfig};
     pub use crate::random::Random;
     pub use crate::train::{History, TrainConfig, Trainer};

@@ -2,10 +2,16 @@
 //!
 //! An objective returns its terms in **nats per image**: summed over pixels and latent dimensions, averaged over the batch.
 //! β and its warm-up are visible numbers, never hidden in a mean.
+//!
+//! - [`Elbo`]: the evidence lower bound with a weight on the KL
+//! - [`Denoising`]: the same of clean images, with an encoder that sees corrupted ones
+//! - [`evaluate`]: an objective's terms over a whole set
 
+mod denoising;
 mod elbo;
 mod evaluate;
 
+pub use denoising::{Criterion, Denoising};
 pub use elbo::Elbo;
 pub(crate) use evaluate::Accumulator;
 pub use evaluate::{Means, evaluate};
