@@ -21,6 +21,7 @@
 //! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |
 //! | [`optim`] | Adam |
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
+//! | [`eval`] | how good a model is: errors of reconstructions, PSNR, SSIM |
 //! | [`check`] | comparisons for check cells and exercises |
 //! | [`viz`] | figures that a notebook shows and a file keeps |
 //!
@@ -60,6 +61,7 @@ pub mod data;
 pub mod device;
 pub mod dist;
 mod error;
+pub mod eval;
 mod files;
 pub mod models;
 pub mod nn;
@@ -83,6 +85,7 @@ pub mod prelude {
     pub use crate::data::{self, Batch, Corruption, Dataset, Images, binarize};
     pub use crate::device::best_device;
     pub use crate::dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood};
+    pub use crate::eval;
     pub use crate::models::{MlpVae, MlpVaeConfig, Observation, Vae};
     pub use crate::nn::{
         Activation, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, Layer, Linear, Params, Stack,

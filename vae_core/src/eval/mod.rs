@@ -1,0 +1,3 @@
+//! Evaluation: how good a model is, in numbers.
+
+pub mod recon;
