@@ -52,8 +52,8 @@
 //!
 //! # What it does not do
 //!
-//! It is no general deep-learning framework (that is candle), loads no pictures but the sets named above and what
-//! [`data::Images::new`] is given, and trains on one device at a time.
+//! It is no general deep-learning framework (that is candle), loads no pictures but the sets named above, PNG files one by
+//! one ([`data::Picture`]) and what [`data::Images::new`] is given, and trains on one device at a time.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod check;
@@ -82,7 +82,7 @@ pub use plotters;
 pub mod prelude {
     pub use crate::candle::{DType, Device, Tensor, Var};
     pub use crate::check;
-    pub use crate::data::{self, Batch, Corruption, Dataset, Images, binarize};
+    pub use crate::data::{self, Batch, Corruption, Dataset, Images, Picture, binarize};
     pub use crate::device::best_device;
     pub use crate::dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood};
     pub use crate::eval;

@@ -5,6 +5,7 @@
 //! - [`idx`]: the file format of MNIST
 //! - [`mod@binarize`]: grey values as probabilities of ink
 //! - [`Corruption`]: noise, masks and blur for a denoiser to undo
+//! - [`Picture`]: a PNG file of one's own
 //! - `hub`: the Hugging Face hub, with the feature of that name
 //!
 //! ```
@@ -33,10 +34,12 @@ mod embedded;
 pub mod hub;
 pub mod idx;
 mod images;
+pub mod picture;
 mod sources;
 
 pub use batches::{Batch, Batches};
 pub use binarize::binarize;
 pub use corrupt::Corruption;
 pub use images::Images;
+pub use picture::Picture;
 pub use sources::{Dataset, NAMES, Source, digits, fashion_mnist, fast, garments, load, mnist};
