@@ -2,11 +2,18 @@
 //!
 //! A model does not know its loss: [`Vae::encode`] returns a distribution, [`Vae::decode`] returns a distribution, and an
 //! [objective](crate::objectives) makes a number of them.
+//!
+//! - [`MlpVae`]: fully connected layers
+//! - [`ConvVae`]: convolutions and transposed convolutions
 
+mod conv;
+mod conv_config;
 mod mlp;
 pub(crate) mod storage;
 mod summary;
 
+pub use conv::ConvVae;
+pub use conv_config::ConvVaeConfig;
 pub use mlp::{MlpVae, MlpVaeConfig};
 pub(crate) use summary::thousands;
 pub use summary::{LayerRow, Summary};
