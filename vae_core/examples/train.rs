@@ -2,12 +2,27 @@
 //!
 //! ```text
 //! cargo run --release -p vae_core --example train -- --model mlp --data mnist --epochs 10 --out runs/mnist
+//! cargo run --release -p vae_core --example train -- --model conv --data fashion-mnist --batch-size 100 --out runs/conv
+//! cargo run --release -p vae_core --example train -- --model denoise --corrupt gaussian:0.2 --out runs/denoise
 //! ```
+//! | model | layers | trained on |
+//! |---|---|---|
+//! | `mlp` | 784–400–400–20 | the ELBO |
+//! | `conv` | convolutions 1–32–64–72–64 and back, 64 latent dimensions | the ELBO |
+//! | `denoise` | 784–512–40 | corrupted images, `gaussian:0.2` unless `--corrupt` says otherwise |
+//!
+//! `--corrupt` makes a denoiser of the others too: the encoder sees the corrupted image, the clean one is scored, and the KL
+//! stays in the loss.
+//!
 //! The folder receives checkpoints (`last.safetensors`, `best.safetensors`), `model.safetensors`, `history.json`,
-//! `curves.svg`, `reconstructions.png`, `samples.png` and `arguments.json`; with these, `--resume runs/mnist` is enough to
-//! go on after an interruption, and `--resume runs/mnist --epochs 20` to go on for longer.
+//! `curves.svg`, `reconstructions.png` (originals, corrupted ones where there are any, reconstructions), `samples.png` and
+//! `arguments.json`; with these, `--resume runs/mnist` is enough to go on after an interruption, and
+//! `--resume runs/mnist --epochs 20` to go on for longer.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum, parser::ValueSource};
 use serde::{Deserialize, Serialize};
@@ -29,12 +44,17 @@ struct Arguments {
     /// Images per optimizer step.
     #[arg(long, default_value_t = 128, value_parser = positive)]
     batch_size: usize,
-    /// Dimension of the latent space.
-    #[arg(long, default_value_t = 20, value_parser = positive)]
-    latent: usize,
-    /// Widths of the encoder's hidden layers, separated by commas; the decoder mirrors them.
-    #[arg(long, default_value = "400,400", value_delimiter = ',', value_parser = positive)]
-    hidden: Vec<usize>,
+    /// Dimension of the latent space [default: 20 for mlp, 64 for conv, 40 for denoise].
+    #[arg(long, value_parser = positive)]
+    latent: Option<usize>,
+    /// Widths of the encoder's hidden layers, separated by commas; the decoder mirrors them [default: 400,400 for mlp, 512
+    /// for denoise; conv has none].
+    #[arg(long, value_delimiter = ',', value_parser = positive)]
+    hidden: Option<Vec<usize>>,
+    /// What the encoder's images go through: gaussian:0.2, salt-and-pepper:0.1, mask:10 or blur:1.0 [default: gaussian:0.2 for
+    /// denoise, nothing for the others].
+    #[arg(long)]
+    corrupt: Option<Corruption>,
     /// Adam's step size.
     #[arg(long, default_value_t = 1e-3, allow_negative_numbers = true)]
     learning_rate: f64,
@@ -74,6 +94,10 @@ struct Arguments {
 enum Model {
     /// Fully connected layers.
     Mlp,
+    /// Convolutions and transposed convolutions.
+    Conv,
+    /// Fully connected layers that see corrupted images.
+    Denoise,
 }
 
 fn positive(text: &str) -> Result<usize, String> {
@@ -118,37 +142,86 @@ fn arguments(matches: &ArgMatches) -> Result<Arguments> {
     serde_json::from_value(all).map_err(|error| wrong(error.to_string()))
 }
 
-/// Notes the arguments of a new run for a later `--resume`, unless the folder holds a run already.
-fn note(arguments: &Arguments, folder: &Path) -> Result<()> {
+/// Runs `train` with the arguments noted for a later `--resume`, unless the folder holds a run already. They are written
+/// before training, so that an interruption at any time finds them there, and taken back when it fails without a checkpoint.
+fn noted<T>(arguments: &Arguments, folder: &Path, train: impl FnOnce() -> Result<T>) -> Result<T> {
+    let checkpoint = folder.join("last.safetensors");
+    if arguments.resume.is_some() || checkpoint.exists() {
+        return train();
+    }
     let path = folder.join("arguments.json");
     let io = |source| Error::Io { path: path.clone(), source };
-    if folder.join("last.safetensors").exists() {
-        return Ok(());
+    let write = |text: &[u8]| {
+        let part = folder.join(".arguments.json.part");
+        fs::write(&part, text).and_then(|()| fs::rename(&part, &path))
+    };
+    let (new, before) = (!folder.exists(), fs::read(&path).ok());
+    fs::create_dir_all(folder).map_err(io)?;
+    write(&serde_json::to_vec_pretty(arguments).map_err(|error| io(error.into()))?).map_err(io)?;
+    let result = train();
+    if result.is_err() && !checkpoint.exists() {
+        // What there is to report is why training failed, not a file that could not be tidied up.
+        let _ = match &before {
+            Some(text) => write(text),
+            None => fs::remove_file(&path),
+        };
+        if new {
+            let _ = fs::remove_dir(folder);
+        }
     }
-    std::fs::create_dir_all(folder).map_err(io)?;
-    let text = serde_json::to_string_pretty(arguments).map_err(|error| io(error.into()))?;
-    std::fs::write(&path, text).map_err(io)
+    result
 }
 
 fn run(arguments: Arguments) -> Result<()> {
     let device = best_device()?;
-    let Arguments { latent, seed, .. } = arguments;
-    let mut vae = match arguments.model {
-        Model::Mlp => {
-            MlpVae::new(MlpVaeConfig { hidden: arguments.hidden.clone(), latent, ..Default::default() }, &device, seed)?
-        }
+    let (hidden, latent) = match arguments.model {
+        Model::Mlp => (vec![400, 400], 20),
+        Model::Conv => (vec![], 64),
+        Model::Denoise => (vec![512], 40),
     };
+    let latent = arguments.latent.unwrap_or(latent);
+    match arguments.model {
+        Model::Conv if arguments.hidden.is_some() => {
+            Err(Error::Argument("--hidden is for the models mlp and denoise; the layers of conv are fixed".into()))
+        }
+        Model::Conv => {
+            let config = ConvVaeConfig { latent, ..Default::default() };
+            choose(&arguments, ConvVae::new(config, &device, arguments.seed)?)
+        }
+        Model::Mlp | Model::Denoise => {
+            let hidden = arguments.hidden.clone().unwrap_or(hidden);
+            let config = MlpVaeConfig { hidden, latent, ..Default::default() };
+            choose(&arguments, MlpVae::new(config, &device, arguments.seed)?)
+        }
+    }
+}
+
+/// Chooses the objective.
+fn choose(arguments: &Arguments, vae: impl Vae) -> Result<()> {
+    let elbo = Elbo { beta: arguments.beta, warmup_epochs: arguments.warmup_epochs };
+    let denoising = matches!(arguments.model, Model::Denoise).then_some(Corruption::Gaussian { std: 0.2 });
+    match arguments.corrupt.or(denoising) {
+        Some(corruption) => {
+            let objective = Denoising { corruption, elbo, ..Default::default() };
+            train(arguments, vae, objective, Some(corruption))
+        }
+        None => train(arguments, vae, elbo, None),
+    }
+}
+
+fn train(
+    arguments: &Arguments,
+    mut vae: impl Vae,
+    objective: impl Objective + Copy + 'static,
+    corruption: Option<Corruption>,
+) -> Result<()> {
     println!("{}", vae.summary());
     // clap sees to it that there is a folder whenever there is something to train.
     let Some(folder) = arguments.resume.as_ref().or(arguments.out.as_ref()).filter(|_| !arguments.summary) else {
         return Ok(());
     };
-
-    let dataset = data::load(&arguments.data, &device)?.rehearsal(2_000, 500);
-    if arguments.resume.is_none() {
-        note(&arguments, folder)?;
-    }
-    let objective = Elbo { beta: arguments.beta, warmup_epochs: arguments.warmup_epochs };
+    let seed = arguments.seed;
+    let dataset = data::load(&arguments.data, vae.device())?.rehearsal(2_000, 500);
     let mut trainer = Trainer::new(objective).checkpoints(folder).config(TrainConfig {
         epochs: arguments.epochs,
         batch_size: arguments.batch_size,
@@ -163,18 +236,27 @@ fn run(arguments: Arguments) -> Result<()> {
     if arguments.resume.is_some() {
         trainer = trainer.resume();
     }
-    let history = trainer.fit(&mut vae, &dataset.train)?;
+    let history = noted(arguments, folder, || trainer.fit(&mut vae, &dataset.train))?;
 
     let test = evaluate(&objective, &vae, &dataset.test, arguments.binarize, seed)?;
     let Means { elbo, reconstruction, kl, .. } = test;
     println!("test ELBO {elbo:.2} = reconstruction {reconstruction:.2} - KL {kl:.2} nats per image");
     vae.save(folder.join("model.safetensors"))?;
     history.plot().save(folder.join("curves.svg"))?;
+
     let originals = dataset.test.first(10)?;
-    let reconstructions = vae.reconstruct(&originals)?;
-    ImageGrid::new(&Tensor::cat(&[&originals, &reconstructions], 0)?)?
-        .columns(10)
-        .save(folder.join("reconstructions.png"))?;
+    let mut rows = vec![originals.clone()];
+    let mut random = Random::new(seed);
+    if let Some(corruption) = corruption {
+        let clean = dataset.test.first(1_000)?;
+        let noisy = corruption.apply(&clean, &mut random)?;
+        println!("corrupted with {corruption}: {}", eval::recon::Quality::of(&noisy, &clean)?);
+        println!("denoised: {}", eval::recon::Quality::of(&vae.reconstruct(&noisy)?, &clean)?);
+        rows.push(noisy.narrow(0, 0, originals.dim(0)?)?);
+    }
+    let seen = rows.last().unwrap_or(&originals);
+    rows.push(vae.reconstruct(seen)?);
+    ImageGrid::new(&Tensor::cat(&rows, 0)?)?.columns(10).save(folder.join("reconstructions.png"))?;
     ImageGrid::new(&vae.generate(16, &mut Random::new(seed))?)?.columns(4).save(folder.join("samples.png"))?;
     println!("checkpoints, history and figures are in {}", folder.display());
     Ok(())

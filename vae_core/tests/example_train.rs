@@ -51,6 +51,57 @@ fn summary_only() {
     assert!(ok && text.contains("Total parameters: 973,624") && !text.contains("epoch"), "{text}");
 }
 
+/// Each model's name stands for its layers.
+#[test]
+fn models_have_their_layers() {
+    for (model, total) in [("mlp", "973,624"), ("conv", "807,025"), ("denoise", "866,144")] {
+        let (ok, text) = train(&["--summary", "--model", model]);
+        assert!(ok && text.contains(&format!("Total parameters: {total}")), "{model}: {text}");
+    }
+    let (ok, text) = train(&["--summary", "--model", "conv", "--latent", "3"]);
+    assert!(ok && text.contains("[-1, 3]"), "{text}");
+}
+
+/// A denoiser says how noisy images were and how noisy they are, and resumes with its corruption by its folder alone.
+#[test]
+fn denoises_and_resumes() {
+    let folder = tempfile::tempdir().unwrap();
+    let [straight, stopped] = ["straight", "stopped"].map(|name| folder.path().join(name));
+    for (out, epochs) in [(&straight, "2"), (&stopped, "1")] {
+        let denoise = ["--model", "denoise", "--corrupt", "salt-and-pepper:0.2"];
+        let arguments = [&SMALL[..], &denoise, &["--epochs", epochs, "--out", out.to_str().unwrap()]].concat();
+        let (ok, text) = train(&arguments);
+        assert!(ok && text.contains("corrupted with salt-and-pepper:0.2: 500 images"), "{text}");
+        assert!(text.contains("denoised: 500 images"), "{text}");
+    }
+    assert!(String::from_utf8(read(&stopped, "arguments.json")).unwrap().contains("\"salt-and-pepper:0.2\""));
+    let (ok, text) = train(&["--resume", stopped.to_str().unwrap(), "--epochs", "2"]);
+    assert!(ok && text.contains("resuming after epoch 1"), "{text}");
+    assert_eq!(read(&stopped, "model.safetensors"), read(&straight, "model.safetensors"));
+    let (ok, text) = train(&["--resume", stopped.to_str().unwrap(), "--corrupt", "blur:1.0"]);
+    assert!(!ok && text.contains("salt-and-pepper:0.2") && text.contains("blur:1.0"), "{text}");
+}
+
+/// A run that is refused leaves nothing behind where nothing was, and the earlier arguments where there were some.
+#[test]
+fn a_refused_run_leaves_no_arguments() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let refused = |setting: &[&str]| {
+        let (ok, text) = train(&[&SMALL[..], setting, &["--out", out.to_str().unwrap()]].concat());
+        assert!(!ok && !text.contains("panicked"), "{text}");
+    };
+    for setting in [["--learning-rate", "0"], ["--beta", "-1"], ["--clip-gradient", "-1"], ["--corrupt", "mask:29"]] {
+        refused(&setting);
+        assert!(!out.exists(), "{setting:?}");
+    }
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("arguments.json"), "earlier").unwrap();
+    refused(&["--learning-rate", "0"]);
+    assert_eq!(read(&out, "arguments.json"), b"earlier");
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1);
+}
+
 /// Bad arguments end with an error that says which one it was.
 #[test]
 fn bad_arguments_are_named() {
@@ -65,6 +116,8 @@ fn bad_arguments_are_named() {
         (vec!["--data", "cifar", "--out", out], vec!["cifar", "mnist"]),
         (vec!["--learning-rate", "-1", "--data", "digits", "--out", out], vec!["learning"]),
         (vec!["--data", "digits"], vec!["--out"]),
+        (vec!["--corrupt", "rain:3", "--out", out], vec!["rain:3", "gaussian:0.2", "mask:10"]),
+        (vec!["--model", "conv", "--hidden", "32", "--out", out], vec!["--hidden", "mlp"]),
         (vec!["--resume", empty], vec!["arguments.json", "--out"]),
         (vec!["--resume", out, "--out", out], vec!["--resume", "--out"]),
         (vec!["--wrong"], vec!["--wrong"]),
