@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! cargo run --release -p vae_core --example train -- --model mlp --data mnist --epochs 10 --out runs/mnist
-//! cargo run --release -p vae_core --example train -- --model conv --data fashion-mnist --batch-size 100 --out runs/conv
-//! cargo run --release -p vae_core --example train -- --model denoise --corrupt gaussian:0.2 --out runs/denoise
+//! cargo run --release -p vae_core --example train -- --model conv --data fashion-mnist --batch-size 100 --out
+//! runs/conv cargo run --release -p vae_core --example train -- --model denoise --corrupt gaussian:0.2 --out
+//! runs/denoise
 //! ```
 //! | model | layers | trained on |
 //! |---|---|---|
@@ -11,13 +12,13 @@
 //! | `conv` | convolutions 1–32–64–72–64 and back, 64 latent dimensions | the ELBO |
 //! | `denoise` | 784–512–40 | corrupted images, `gaussian:0.2` unless `--corrupt` says otherwise |
 //!
-//! `--corrupt` makes a denoiser of the others too: the encoder sees the corrupted image, the clean one is scored, and the KL
-//! stays in the loss.
+//! `--corrupt` makes a denoiser of the others too: the encoder sees the corrupted image, the clean one is scored, and
+//! the KL stays in the loss.
 //!
 //! The folder receives checkpoints (`last.safetensors`, `best.safetensors`), `model.safetensors`, `history.json`,
-//! `curves.svg`, `reconstructions.png` (originals, corrupted ones where there are any, reconstructions), `samples.png` and
-//! `arguments.json`; with these, `--resume runs/mnist` is enough to go on after an interruption, and
-//! `--resume runs/mnist --epochs 20` to go on for longer.
+//! `curves.svg`, `reconstructions.png` (originals, corrupted ones where there are any, reconstructions), `samples.png`
+//! and `arguments.json`; with these, `--resume runs/mnist` is enough to go on after an interruption, and `--resume
+//! runs/mnist --epochs 20` to go on for longer.
 
 use std::{
     fs,
@@ -47,12 +48,12 @@ struct Arguments {
     /// Dimension of the latent space [default: 20 for mlp, 64 for conv, 40 for denoise].
     #[arg(long, value_parser = positive)]
     latent: Option<usize>,
-    /// Widths of the encoder's hidden layers, separated by commas; the decoder mirrors them [default: 400,400 for mlp, 512
-    /// for denoise; conv has none].
+    /// Widths of the encoder's hidden layers, separated by commas; the decoder mirrors them [default: 400,400 for mlp,
+    /// 512 for denoise; conv has none].
     #[arg(long, value_delimiter = ',', value_parser = positive)]
     hidden: Option<Vec<usize>>,
-    /// What the encoder's images go through: gaussian:0.2, salt-and-pepper:0.1, mask:10 or blur:1.0 [default: gaussian:0.2 for
-    /// denoise, nothing for the others].
+    /// What the encoder's images go through: gaussian:0.2, salt-and-pepper:0.1, mask:10 or blur:1.0 [default:
+    /// gaussian:0.2 for denoise, nothing for the others].
     #[arg(long)]
     corrupt: Option<Corruption>,
     /// Adam's step size.
@@ -142,8 +143,9 @@ fn arguments(matches: &ArgMatches) -> Result<Arguments> {
     serde_json::from_value(all).map_err(|error| wrong(error.to_string()))
 }
 
-/// Runs `train` with the arguments noted for a later `--resume`, unless the folder holds a run already. They are written
-/// before training, so that an interruption at any time finds them there, and taken back when it fails without a checkpoint.
+/// Runs `train` with the arguments noted for a later `--resume`, unless the folder holds a run already. They are
+/// written before training, so that an interruption at any time finds them there, and taken back when it fails without
+/// a checkpoint.
 fn noted<T>(arguments: &Arguments, folder: &Path, train: impl FnOnce() -> Result<T>) -> Result<T> {
     let checkpoint = folder.join("last.safetensors");
     if arguments.resume.is_some() || checkpoint.exists() {

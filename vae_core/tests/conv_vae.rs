@@ -122,8 +122,8 @@ fn learns() {
     }
 }
 
-/// A saved model opens with the same architecture and bits; another architecture, another kind of model and a damaged file are
-/// refused and change nothing.
+/// A saved model opens with the same architecture and bits; another architecture, another kind of model and a damaged
+/// file are refused and change nothing.
 #[test]
 fn files_come_back() {
     let folder = tempfile::tempdir().unwrap();
@@ -147,7 +147,8 @@ fn files_come_back() {
     assert!(ConvVae::open(&path, &CPU).unwrap_err().to_string().contains("model.safetensors"));
 }
 
-/// The mirrored network comes back to the image's shape for odd and even sides, strides and colours; so does a linear one.
+/// The mirrored network comes back to the image's shape for odd and even sides, strides and colours; so does a linear
+/// one.
 #[test]
 fn any_size_and_colour() {
     for (image, layers) in [

@@ -61,8 +61,8 @@ fn log_mean_exp(values: &[f64]) -> f64 {
     max + (values.iter().map(|v| (v - max).exp()).sum::<f64>() / values.len() as f64).ln()
 }
 
-/// On a trained model: plain < mixture of 2 < mixture of 8 < the importance-weighted estimate of log p(x) ≤ log p(x), each by
-/// more than four standard errors, where log p(x) is also known by quadrature.
+/// On a trained model: plain < mixture of 2 < mixture of 8 < the importance-weighted estimate of log p(x) ≤ log p(x),
+/// each by more than four standard errors, where log p(x) is also known by quadrature.
 #[test]
 fn the_bounds_are_in_order() {
     let mut vae = model(1);
@@ -79,7 +79,8 @@ fn the_bounds_are_in_order() {
     let single = bound(Criterion::Mixture { draws: 1 }, &copies(800));
     let two = bound(Criterion::Mixture { draws: 2 }, &copies(400));
     let eight = bound(Criterion::Mixture { draws: 8 }, &copies(200));
-    // Importance weights p(x, z)/r(z), z from the mixture r of 200 corruptions' posteriors: Burda et al. 2016 with r as proposal.
+    // Importance weights p(x, z)/r(z), z from the mixture r of 200 corruptions' posteriors: Burda et al. 2016 with r as
+    // proposal.
     let weighted = estimate(60, |noise| {
         let n = 200;
         let x = copies(n).images;

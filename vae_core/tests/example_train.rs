@@ -1,5 +1,5 @@
-//! `examples/train.rs` as a user runs it. `cargo test` builds it beside these tests, `cargo test --test example_train` alone
-//! does not.
+//! `examples/train.rs` as a user runs it. `cargo test` builds it beside these tests, `cargo test --test example_train`
+//! alone does not.
 #![allow(clippy::unwrap_used)]
 
 use std::{path::Path, process::Command};
@@ -20,7 +20,8 @@ fn read(folder: &Path, file: &str) -> Vec<u8> {
     std::fs::read(folder.join(file)).unwrap()
 }
 
-/// A run writes everything it promises, and one that is stopped and resumed by its folder alone ends with the same weights.
+/// A run writes everything it promises, and one that is stopped and resumed by its folder alone ends with the same
+/// weights.
 #[test]
 fn trains_and_resumes() {
     let folder = tempfile::tempdir().unwrap();

@@ -34,7 +34,8 @@ fn errors_are_per_image() {
     }
 }
 
-/// SSIM is the double sum of its definition: normalized two-dimensional weights, central moments, windows inside the image.
+/// SSIM is the double sum of its definition: normalized two-dimensional weights, central moments, windows inside the
+/// image.
 #[test]
 fn ssim_is_its_definition() {
     let (b, c, h, w) = (2, 3, 15, 13);
@@ -83,7 +84,8 @@ fn identities() {
     assert!((recon::psnr(&full(0.0), &full(1.0)).unwrap()[0]).abs() < 1e-12); // 0 dB: as wrong as can be
 }
 
-/// The means of a set are those of its images; an image that is equal to its reference is counted and kept out of the PSNR.
+/// The means of a set are those of its images; an image that is equal to its reference is counted and kept out of the
+/// PSNR.
 #[test]
 fn quality_of_a_set() {
     let (x, y) = (uniform((3, 1, 14, 12), 5), uniform((3, 1, 14, 12), 6));

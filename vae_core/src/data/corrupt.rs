@@ -7,9 +7,9 @@
 //! | `mask:10` | 0 in one 10×10 square at a random place, the same in all channels; x elsewhere |
 //! | `blur:1.0` | Σ w(i)·w(j)·x(· + i, · + j), w(i) ∝ exp(−i²/(2·1.0²)) |
 //!
-//! Images are (B, C, H, W) in [0, 1] and stay so. The noise is drawn anew at each call, for each image (and, where it is
-//! noise of pixels, for each channel) from the generator that is passed in, and the work is done on the CPU, so the same
-//! seed gives the same corrupted images on every device.
+//! Images are (B, C, H, W) in [0, 1] and stay so. The noise is drawn anew at each call, for each image (and, where it
+//! is noise of pixels, for each channel) from the generator that is passed in, and the work is done on the CPU, so the
+//! same seed gives the same corrupted images on every device.
 //!
 //! ```
 //! use vae_core::{candle::{Device, Tensor}, data::Corruption, random::Random};
@@ -37,8 +37,8 @@ const FORMS: &str = "gaussian:0.2 (standard deviation, 0 or more), salt-and-pepp
 /// A blur wider than this is no longer one, and would take long.
 const WIDEST_BLUR: f64 = 100.0;
 
-/// How images are spoiled. A strength of 0 leaves them as they are. Written, in files too, as in the table at the top of
-/// this module.
+/// How images are spoiled. A strength of 0 leaves them as they are. Written, in files too, as in the table at the top
+/// of this module.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Corruption {

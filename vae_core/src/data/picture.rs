@@ -1,8 +1,8 @@
 //! A picture of one's own, from a PNG file, in the shape that a model takes.
 //!
-//! MNIST is white ink on black; a scan is usually black on white: [`Picture::invert`]. A picture of another size than the
-//! model's is refused unless [`Picture::resize`] is asked for, since a digit that fills a photograph's corner is not a digit of
-//! 28×28 pixels. Transparent pixels are shown over black.
+//! MNIST is white ink on black; a scan is usually black on white: [`Picture::invert`]. A picture of another size than
+//! the model's is refused unless [`Picture::resize`] is asked for, since a digit that fills a photograph's corner is
+//! not a digit of 28×28 pixels. Transparent pixels are shown over black.
 //!
 //! ```
 //! use vae_core::{candle::Device, data::Picture, image};
@@ -42,7 +42,8 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Reads a PNG file of any kind (grey, colour, palette, transparent, up to 16 bits), at most 4096 pixels high and wide.
+    /// Reads a PNG file of any kind (grey, colour, palette, transparent, up to 16 bits), at most 4096 pixels high and
+    /// wide.
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be read, [`Error::File`] when it is no PNG picture, broken or too large.
@@ -91,8 +92,8 @@ impl Picture {
         self
     }
 
-    /// The whole picture at another size, by linear interpolation (averaging where it gets smaller). It is stretched where the
-    /// proportions differ; cut it out first, in a program for pictures, where they matter.
+    /// The whole picture at another size, by linear interpolation (averaging where it gets smaller). It is stretched
+    /// where the proportions differ; cut it out first, in a program for pictures, where they matter.
     ///
     /// # Errors
     /// [`Error::Argument`] for a side of 0 or above 4096.
@@ -107,12 +108,12 @@ impl Picture {
         Ok(self)
     }
 
-    /// The picture as a batch of one, (1, C, H, W) in [0, 1], float32. `shape` is (C, H, W): one channel has the luminance
-    /// 0.2126·R + 0.7152·G + 0.0722·B (ITU-R BT.709), three have red, green and blue.
+    /// The picture as a batch of one, (1, C, H, W) in [0, 1], float32. `shape` is (C, H, W): one channel has the
+    /// luminance 0.2126·R + 0.7152·G + 0.0722·B (ITU-R BT.709), three have red, green and blue.
     ///
     /// # Errors
-    /// [`Error::File`] when the picture has another size, with both and what to call; [`Error::Argument`] for neither one
-    /// nor three channels.
+    /// [`Error::File`] when the picture has another size, with both and what to call; [`Error::Argument`] for neither
+    /// one nor three channels.
     pub fn tensor(&self, shape: (usize, usize, usize), device: &Device) -> Result<Tensor> {
         let (c, h, w) = shape;
         if c != 1 && c != 3 {
@@ -121,8 +122,8 @@ impl Picture {
         let (height, width) = self.size();
         if (height, width) != (h, w) {
             let problem = format!(
-                "is {height}×{width} pixels (height × width) and not {h}×{w}; call `.resize({h}, {w})?` before `.tensor(…)` \
-                 if the whole picture is meant"
+                "is {height}×{width} pixels (height × width) and not {h}×{w}; call `.resize({h}, {w})?` before \
+                 `.tensor(…)` if the whole picture is meant"
             );
             return Err(Error::file(&self.path, problem));
         }

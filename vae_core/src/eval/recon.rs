@@ -5,10 +5,10 @@
 //! PSNR  = 10·log₁₀(1² / MSE)              decibels; the largest pixel value is 1
 //! SSIM  = mean of (2·μx·μy + C1)(2·σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2)),   C1 = 0.01², C2 = 0.03²
 //! ```
-//! SSIM is that of Wang, Bovik, Sheikh & Simoncelli 2004 ("Image quality assessment: from error visibility to structural
-//! similarity"): local moments under an 11×11 Gaussian window of standard deviation 1.5. Only windows that lie wholly inside the
-//! image count, as in the authors' own program, so a 28×28 image has 18×18 of them; colour images have the mean over their
-//! channels.
+//! SSIM is that of Wang, Bovik, Sheikh & Simoncelli 2004 ("Image quality assessment: from error visibility to
+//! structural similarity"): local moments under an 11×11 Gaussian window of standard deviation 1.5. Only windows that
+//! lie wholly inside the image count, as in the authors' own program, so a 28×28 image has 18×18 of them; colour images
+//! have the mean over their channels.
 //!
 //! Two (B, C, H, W) tensors on any device make B numbers, one for each image, computed in float64.
 //!
@@ -39,11 +39,14 @@ const C1: f64 = 1e-4;
 /// (K2·L)² with K2 = 0.03.
 const C2: f64 = 9e-4;
 
-/// Images as float64 with their common shape (B, C, H, W).
+/// Images, channels, height and width.
+type Shape = (usize, usize, usize, usize);
+
+/// Images as float64 with their common shape.
 struct Pair {
     x: Vec<f64>,
     y: Vec<f64>,
-    shape: (usize, usize, usize, usize),
+    shape: Shape,
 }
 
 impl Pair {
@@ -65,7 +68,7 @@ impl Pair {
 }
 
 /// The pixels in float64 and the four sides, none of which may be 0 but the number of images.
-fn values(what: &'static str, images: &Tensor) -> Result<(Vec<f64>, (usize, usize, usize, usize))> {
+fn values(what: &'static str, images: &Tensor) -> Result<(Vec<f64>, Shape)> {
     let shape = images.dims4().ok().filter(|(_, c, h, w)| c * h * w > 0).ok_or_else(|| Error::Shape {
         what,
         expected: "(batch, channels, height, width), the last three 1 or more".into(),
@@ -94,8 +97,8 @@ pub fn mae(images: &Tensor, reference: &Tensor) -> Result<Vec<f64>> {
     Ok(Pair::new(images, reference)?.mean(|x, y| (x - y).abs()))
 }
 
-/// The peak signal-to-noise ratio of each image for pixels in [0, 1], in decibels: two (B, C, H, W) → B numbers. Infinite for
-/// an image that is equal to its reference; [`Quality`] counts such images apart.
+/// The peak signal-to-noise ratio of each image for pixels in [0, 1], in decibels: two (B, C, H, W) → B numbers.
+/// Infinite for an image that is equal to its reference; [`Quality`] counts such images apart.
 ///
 /// # Errors
 /// Those of [`mse`].
@@ -107,7 +110,8 @@ fn decibels(mse: f64) -> f64 {
     if mse > 0.0 { -10.0 * mse.log10() } else { f64::INFINITY }
 }
 
-/// The structural similarity of each image, at most 1 and 1 only for equal images: two (B, C, H, W) in [0, 1] → B numbers.
+/// The structural similarity of each image, at most 1 and 1 only for equal images: two (B, C, H, W) in [0, 1] → B
+/// numbers.
 ///
 /// # Errors
 /// Those of [`mse`]; [`Error::Shape`] for images with a side below the window's 11 pixels.
@@ -147,8 +151,9 @@ fn window_means(values: &[f64], h: usize, w: usize) -> Vec<f64> {
     (0..rows * columns).map(|i| mean(&|k| along[i + k * columns])).collect()
 }
 
-/// The median of the `size`×`size` pixels around each one, channel by channel: the classic filter against salt and pepper,
-/// as a baseline for denoisers. Beyond its border the image is mirrored. (B, C, H, W) → the same shape, float32, CPU.
+/// The median of the `size`×`size` pixels around each one, channel by channel: the classic filter against salt and
+/// pepper, as a baseline for denoisers. Beyond its border the image is mirrored. (B, C, H, W) → the same shape,
+/// float32, CPU.
 ///
 /// # Errors
 /// [`Error::Argument`] for an even size or one above 31, those of [`mse`].
@@ -185,8 +190,8 @@ pub struct Quality {
     pub mse: f64,
     /// Mean absolute error.
     pub mae: f64,
-    /// The mean of the images' PSNRs in decibels, infinite when all are equal. (Not the PSNR of the mean error, which is
-    /// smaller: Jensen.)
+    /// The mean of the images' PSNRs in decibels, infinite when all are equal. (Not the PSNR of the mean error, which
+    /// is smaller: Jensen.)
     pub psnr: f64,
     /// Mean structural similarity.
     pub ssim: f64,

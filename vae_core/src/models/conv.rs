@@ -4,9 +4,10 @@
 //! encoder   x (B, C, H, W) → Conv2d → f → … → Conv2d → flatten → mu (B, D), log_var (B, D)
 //! decoder   z (B, D) → Linear → unflatten → ConvTranspose2d → f → … → ConvTranspose2d → (B, C, H, W)
 //! ```
-//! The activation f stands between convolutions only, and the decoder starts from the shape in which the encoder ends. The
-//! layers are named as in the PyTorch class that puts each half into an `nn.Sequential` with its activations:
-//! `encoder.0, encoder.2, …, z_mean, z_log_var, decoder.0` (the linear one; 1 is the reshape)`, decoder.2, decoder.4, …`
+//! The activation f stands between convolutions only, and the decoder starts from the shape in which the encoder ends.
+//! The layers are named as in the PyTorch class that puts each half into an `nn.Sequential` with its activations:
+//! `encoder.0, encoder.2, …, z_mean, z_log_var, decoder.0` (the linear one; 1 is the reshape)`, decoder.2, decoder.4,
+//! …`
 //!
 //! ```
 //! use vae_core::{candle::Device, models::{ConvVae, ConvVaeConfig, Vae}, random::Random};
@@ -47,7 +48,8 @@ impl ConvVae {
     /// A model with weights drawn from `seed`.
     ///
     /// # Errors
-    /// [`Error::Argument`] with the arithmetic for layers that do not fit together or do not lead back to the image's shape.
+    /// [`Error::Argument`] with the arithmetic for layers that do not fit together or do not lead back to the image's
+    /// shape.
     pub fn new(config: ConvVaeConfig, device: &Device, seed: u64) -> Result<Self> {
         let (shapes, _) = config.shapes()?;
         let (c, h, w) = shapes.last().copied().unwrap_or(config.image);

@@ -34,9 +34,9 @@ pub struct ConvVaeConfig {
 }
 
 impl Default for ConvVaeConfig {
-    /// A well-known tutorial's network for 28×28 grey images: 1–32–64–72–64 channels by 3×3 convolutions of strides 1, 2, 2, 1,
-    /// 64 latent dimensions, and back by transposed ones with sides 7 → 7 → 13 → 27 → 28; LeakyReLU with slope 0.01; Bernoulli
-    /// pixels.
+    /// A well-known tutorial's network for 28×28 grey images: 1–32–64–72–64 channels by 3×3 convolutions of strides 1,
+    /// 2, 2, 1, 64 latent dimensions, and back by transposed ones with sides 7 → 7 → 13 → 27 → 28; LeakyReLU with slope
+    /// 0.01; Bernoulli pixels.
     fn default() -> Self {
         let down = |from, to, stride| Conv2dConfig { stride, padding: 1, ..Conv2dConfig::new(from, to, 3) };
         let up = |from, to, kernel, stride, padding| ConvTranspose2dConfig {
@@ -56,13 +56,13 @@ impl Default for ConvVaeConfig {
 }
 
 impl ConvVaeConfig {
-    /// 3×3 convolutions with padding 1, one for each (channels, stride), and a decoder that mirrors them: each transposed
-    /// convolution comes back to the size that its convolution started from, by an output padding of (height − 1) mod stride.
-    /// Activation and observation are the default's.
+    /// 3×3 convolutions with padding 1, one for each (channels, stride), and a decoder that mirrors them: each
+    /// transposed convolution comes back to the size that its convolution started from, by an output padding of (height
+    /// − 1) mod stride. Activation and observation are the default's.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a channel number, stride or side of 0, and where height and width would need two different
-    /// output paddings: the message shows the decoder's sizes layer by layer.
+    /// [`Error::Argument`] for a channel number, stride or side of 0, and where height and width would need two
+    /// different output paddings: the message shows the decoder's sizes layer by layer.
     pub fn mirrored(image: (usize, usize, usize), layers: &[(usize, usize)], latent: usize) -> Result<Self> {
         Self { image, latent, encoder: vec![], decoder: vec![], ..Default::default() }.numbers()?;
         let (mut channels, mut size) = (image.0, (image.1, image.2));
@@ -109,8 +109,8 @@ impl ConvVaeConfig {
         }
         if shape != self.image {
             return Err(Error::argument(format!(
-                "the decoder of a ConvVae ends at {} and not at the image's {}: {}; change a kernel, stride, padding or \
-                 output padding",
+                "the decoder of a ConvVae ends at {} and not at the image's {}: {}; change a kernel, stride, padding \
+                 or output padding",
                 show(shape),
                 show(self.image),
                 self.path(start, &decoder)
@@ -156,7 +156,8 @@ impl ConvVaeConfig {
         }
     }
 
-    /// Refuses more parameters than fit into memory. The numbers are known to be at most [`LARGEST`], the shapes to fit.
+    /// Refuses more parameters than fit into memory. The numbers are known to be at most [`LARGEST`], the shapes to
+    /// fit.
     pub(super) fn affordable(&self, (c, h, w): Shape) -> Result<()> {
         let wide = |n: usize| n as u128;
         let conv = |i, o, k| wide(i) * wide(o) * wide(k) * wide(k);
@@ -167,8 +168,8 @@ impl ConvVaeConfig {
             return Ok(());
         }
         Err(Error::argument(format!(
-            "this ConvVae would have {total} parameters, more than {MOST_PARAMETERS}; the linear layers between the shape {} and \
-             {} codes have most of them where the strides leave it large",
+            "this ConvVae would have {total} parameters, more than {MOST_PARAMETERS}; the linear layers between the shape {} \
+             and {} codes have most of them where the strides leave it large",
             show((c, h, w)),
             self.latent
         )))
