@@ -2,9 +2,8 @@
 //!
 //! ```text
 //! cargo run --release -p vae_core --example train -- --model mlp --data mnist --epochs 10 --out runs/mnist
-//! cargo run --release -p vae_core --example train -- --model conv --data fashion-mnist --batch-size 100 --out
-//! runs/conv cargo run --release -p vae_core --example train -- --model denoise --corrupt gaussian:0.2 --out
-//! runs/denoise
+//! cargo run --release -p vae_core --example train -- --model conv --data fashion-mnist --out runs/fashion
+//! cargo run --release -p vae_core --example train -- --model denoise --corrupt gaussian:0.2 --out runs/denoise
 //! ```
 //! | model | layers | trained on |
 //! |---|---|---|
@@ -17,8 +16,8 @@
 //!
 //! The folder receives checkpoints (`last.safetensors`, `best.safetensors`), `model.safetensors`, `history.json`,
 //! `curves.svg`, `reconstructions.png` (originals, corrupted ones where there are any, reconstructions), `samples.png`
-//! and `arguments.json`; with these, `--resume runs/mnist` is enough to go on after an interruption, and `--resume
-//! runs/mnist --epochs 20` to go on for longer.
+//! and `arguments.json`; with these, `--resume runs/mnist` is enough to go on after an interruption, and
+//! `--resume runs/mnist --epochs 20` to go on for longer.
 
 use std::{
     fs,

@@ -174,7 +174,8 @@ fn the_mixture_has_its_gradient() {
     }
 }
 
-/// Training lowers the squared error of denoised images well below that of the noisy ones.
+/// Training lowers the squared error of denoised images well below that of the noisy ones, and evaluation is of corrupted
+/// images.
 #[test]
 fn learns_to_denoise() {
     let config = MlpVaeConfig { image: (1, 6, 6), hidden: vec![64], latent: 6, ..Default::default() };
@@ -185,6 +186,14 @@ fn learns_to_denoise() {
     let error = |x: &Tensor| (x - &clean).unwrap().sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
     let (before, after) = (error(&noisy), error(&vae.reconstruct(&noisy).unwrap()));
     assert!(after < 0.3 * before, "{before} {after}");
+
+    // Evaluation corrupts too, with its seed; on clean images the same codes do better.
+    let (objective, set) = (denoising(Criterion::Plain), images(100));
+    let corrupted = evaluate(&objective, &vae, &set, false, 1).unwrap();
+    assert_eq!(corrupted, evaluate(&objective, &vae, &set, false, 1).unwrap());
+    assert_ne!(corrupted, evaluate(&objective, &vae, &set, false, 2).unwrap());
+    let clean = evaluate(&objective.elbo, &vae, &set, false, 1).unwrap();
+    assert!(clean.reconstruction > corrupted.reconstruction + 1.0, "{clean:?} {corrupted:?}");
 }
 
 /// A run that is stopped and resumed ends with the bits of one that never stopped; its

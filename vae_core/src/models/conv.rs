@@ -6,8 +6,8 @@
 //! ```
 //! The activation f stands between convolutions only, and the decoder starts from the shape in which the encoder ends.
 //! The layers are named as in the PyTorch class that puts each half into an `nn.Sequential` with its activations:
-//! `encoder.0, encoder.2, …, z_mean, z_log_var, decoder.0` (the linear one; 1 is the reshape)`, decoder.2, decoder.4,
-//! …`
+//! `encoder.0`, `encoder.2`, … with the activations between, `z_mean`, `z_log_var`, `decoder.0` (linear; 1 is the
+//! reshape), `decoder.2`, `decoder.4`, …
 //!
 //! ```
 //! use vae_core::{candle::Device, models::{ConvVae, ConvVaeConfig, Vae}, random::Random};

@@ -168,8 +168,8 @@ impl ConvVaeConfig {
             return Ok(());
         }
         Err(Error::argument(format!(
-            "this ConvVae would have {total} parameters, more than {MOST_PARAMETERS}; the linear layers between the shape {} \
-             and {} codes have most of them where the strides leave it large",
+            "this ConvVae would have {total} parameters, more than {MOST_PARAMETERS}; the linear layers between the \
+             shape {} and {} codes have most of them where the strides leave it large",
             show((c, h, w)),
             self.latent
         )))

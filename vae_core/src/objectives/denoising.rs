@@ -2,22 +2,22 @@
 //! framework", arXiv 1511.06406): encode the corrupted image x̃, score the clean one x.
 //!
 //! ```text
-//! q̃(z|x)   = E_p(x̃|x)[q(z|x̃)]                                                    the posterior that corrupting
-//! makes plain     E_p(x̃|x)[ E_q(z|x̃)[log p(x|z)] − KL(q(z|x̃) ‖ p(z)) ]                  their tractable bound
-//! mixture   E_x̃₁…x̃_M[ (1/M) Σ_m E_q(z|x̃_m)[ log p(x|z) + log p(z) − log (1/M) Σ_k q(z|x̃_k) ] ] loss      =
-//! −reconstruction + β(t) · KL                                         β(t) that of Elbo
+//! q̃(z|x)  = E_p(x̃|x)[q(z|x̃)]                             the posterior that corrupting makes
+//! plain   = E_p(x̃|x)[ E_q(z|x̃)[log p(x|z)] − KL(q(z|x̃) ‖ p(z)) ]          their tractable bound
+//! mixture = E_x̃₁…x̃_M[ (1/M) Σ_m E_q(z|x̃_m)[ log p(x|z) + log p(z) − log (1/M) Σ_k q(z|x̃_k) ] ]
+//! loss    = −reconstruction + β(t) · KL                   β(t) as in Elbo
 //! ```
 //! All three are bounds, in this order:
 //!
 //! ```text
 //! plain = mixture(1) ≤ mixture(M) ≤ mixture(M + 1) ≤ E_q̃(z|x)[log p(x, z) − log q̃(z|x)] ≤ log p(x)
 //! ```
-//! The last two are bounds for q̃ itself, whose density is an integral over all corruptions and cannot be computed; the
-//! mixture stands in for it. What `plain` loses against q̃ is E_p(x̃|x)[KL(q(z|x̃) ‖ q̃(z|x))], the information that a
-//! code has about *which* corruption it saw: never negative, and of no use to a model of clean images. (Lemma 1 of the
-//! preprint is quoted with the first inequality the other way round; the entropy of a mixture is at least the mean
-//! entropy of its parts, and `tests/denoising.rs` measures it.) That the mixture is a bound for every M and rises with
-//! M is shown by Yin & Zhou 2018, "Semi-implicit variational inference", and Burda et al. 2016.
+//! The last bound but one is that of q̃ itself, whose density is an integral over all corruptions and cannot be computed;
+//! the mixture stands in for it, and rises with M since the entropy of a mixture is at least the mean entropy of its parts
+//! (Yin & Zhou 2018, "Semi-implicit variational inference", train on the same bound). What `plain` loses against q̃ is
+//! E_p(x̃|x)[KL(q(z|x̃) ‖ q̃(z|x))], the information that a code has about *which* corruption it saw: never negative, and of
+//! no use to a model of clean images. (The paper's preprint is quoted with the bound of q̃ below `plain`, which the same
+//! inequality of entropies rules out; `tests/denoising.rs` measures the order.)
 //!
 //! With [`Criterion::Plain`] the KL is in closed form. With [`Criterion::Mixture`] it is estimated from the one sample
 //! of each corruption, so that it can come out negative for a batch, and a step costs M times as much.
@@ -27,8 +27,8 @@
 //! Many a "denoising VAE" is trained on the squared error alone: `Elbo { beta: 0.0, ..Default::default() }` here, and
 //! `Observation::Gaussian { variance: 0.5 }` in the model, whose −log p(x|z) is the summed squared error plus a
 //! constant. The mean over the 784 pixels is that error divided by 784: the same minimum at another step size, which
-//! Adam does not mind. Nothing then keeps the codes near the prior, so samples from it show nothing; the noise of z is
-//! learned away.
+//! Adam does not mind. Nothing then keeps the codes near the prior, so its samples need not show anything, and the
+//! noise of z is learned away.
 //!
 //! ```
 //! use vae_core::prelude::*;
