@@ -63,6 +63,7 @@ pub mod dist;
 mod error;
 pub mod eval;
 mod files;
+mod kernels;
 pub mod models;
 pub mod nn;
 pub mod objectives;

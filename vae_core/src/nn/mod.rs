@@ -3,14 +3,19 @@
 mod activation;
 mod conv;
 mod conv_transpose;
+mod fused;
+mod gradients;
 mod init;
 mod linear;
 mod params;
 mod stack;
+#[cfg(test)]
+mod tests;
 
 pub use activation::Activation;
 pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
+pub use gradients::backward;
 pub use linear::Linear;
 pub use params::Params;
 pub use stack::{Layer, Stack};

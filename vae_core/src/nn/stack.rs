@@ -16,7 +16,7 @@
 
 use candle_core::Tensor;
 
-use super::{Activation, Conv2d, ConvTranspose2d, Linear};
+use super::{Activation, Conv2d, ConvTranspose2d, Linear, fused};
 use crate::{Error, Result};
 
 /// What a [`Stack`] is made of.
@@ -89,7 +89,8 @@ impl Layer {
         }
     }
 
-    fn reference(&self, x: &Tensor) -> Result<Tensor> {
+    /// The same by candle's own operations, on any device and in any precision.
+    pub(super) fn reference(&self, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Linear(layer) => layer.reference(x),
             Self::Conv2d(layer) => layer.reference(x),
@@ -143,11 +144,14 @@ impl Stack {
     /// Those of [`Stack::shapes`].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.shapes(x.dims().get(1..).unwrap_or_default())?;
-        self.reference(x)
+        match fused::forward(&self.layers, x)? {
+            Some(y) => Ok(y),
+            None => self.reference(x),
+        }
     }
 
     /// The same by candle's own operations, on any device and in any precision.
-    pub(crate) fn reference(&self, x: &Tensor) -> Result<Tensor> {
+    fn reference(&self, x: &Tensor) -> Result<Tensor> {
         let mut x = x.clone();
         for (layer, activation) in &self.layers {
             x = layer.reference(&x)?;

@@ -25,6 +25,7 @@ use crate::{
     Error, Result,
     data::{Images, binarize},
     models::{Vae, thousands},
+    nn,
     objectives::{Accumulator, Objective, evaluate},
     optim::{Adam, AdamConfig, gradient_norm},
     random::Random,
@@ -263,7 +264,7 @@ impl Trainer {
             let terms = self.objective.terms(vae, &batch, time, &mut noise)?;
             // Before the update, so that the weights are still those of the last good step.
             sum.add(&terms, batch.labels.len()).map_err(|error| self.not_finite(error, epoch, adam.steps() + 1))?;
-            let gradients = terms.loss.backward()?;
+            let gradients = nn::backward(&terms.loss)?;
             let scale = match config.clip_gradient {
                 Some(limit) => (limit / gradient_norm(vae.params(), &gradients)?).min(1.0),
                 None => 1.0,

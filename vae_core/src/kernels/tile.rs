@@ -1,0 +1,291 @@
+//! Two register tiles, from which every matrix product and convolution of this crate is made.
+//!
+//! ```text
+//! rows_by_panel    Y[m, n]  = Σ_k A[row(m) + k] · B[k, n]     A is read where it lies, row by row; B is packed in panels
+//! rows_by_rows     C[k, n] += Σ_m A[row(m) + k] · D[d(m) + n] both are read where they lie; the sum runs over rows
+//! ```
+//! `row(m)` is an arbitrary table. For a matrix it is m times its width; for a convolution it is where the window of output
+//! pixel m begins in the padded image, so that no window is ever copied (Dukhan, "The indirect convolution algorithm", 2019).
+//! The k of one row are cut into runs that lie together: one for a matrix, one for each line of a window.
+//!
+//! A tile keeps some rows by up to four vectors of sums in registers: each vector that is loaded serves all rows, each number
+//! of A all vectors. Which vectors the processor has is found at run time. Each sum is made in one fixed order, whatever the
+//! number of threads.
+
+// Loops over all rows and vectors of a tile, which become straight code.
+#![allow(clippy::needless_range_loop)]
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// A vector's worth of columns that every supported instruction set can make of whole vectors.
+const UNIT: usize = 16;
+
+/// Neighbouring k's: where they are in A, seen from the beginning of the row, and how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) offset: usize,
+    pub(crate) len: usize,
+}
+
+/// How many units of columns one tile takes: four vectors of AVX-512, two of AVX2, four of NEON.
+fn widest(arch: Arch) -> usize {
+    match arch {
+        #[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), feature = "avx512"))]
+        Arch::V4(_) => 4,
+        _ => 1,
+    }
+}
+
+/// `n` columns cut into blocks of nearly equal width: (first column, units).
+fn blocks(arch: Arch, n: usize) -> Vec<(usize, usize)> {
+    let units = n.div_ceil(UNIT);
+    let count = units.div_ceil(widest(arch)).max(1);
+    let mut first = 0;
+    (0..count)
+        .map(|i| {
+            let width = units * (i + 1) / count - units * i / count;
+            let block = (first, width);
+            first += width * UNIT;
+            block
+        })
+        .collect()
+}
+
+/// A right-hand side B of `k` rows and `n` columns, cut into blocks of columns; within a block, row after row.
+pub(crate) struct Panels {
+    arch: Arch,
+    k: usize,
+    n: usize,
+    blocks: Vec<(usize, usize)>,
+    data: Vec<f32>,
+}
+
+impl Panels {
+    /// Packs B; `fill(k, first, row)` writes B[k, first + j] to `row[j]`. Columns beyond the last stay zero.
+    pub(crate) fn pack(k: usize, n: usize, mut fill: impl FnMut(usize, usize, &mut [f32])) -> Self {
+        let arch = Arch::new();
+        let blocks = blocks(arch, n);
+        let mut data = vec![0.0; k * n.div_ceil(UNIT) * UNIT];
+        for &(first, units) in &blocks {
+            let width = units * UNIT;
+            for (i, row) in data[first * k..][..k * width].chunks_exact_mut(width).enumerate() {
+                fill(i, first, &mut row[..width.min(n - first)]);
+            }
+        }
+        Self { arch, k, n, blocks, data }
+    }
+}
+
+/// What happens to a sum before it is written.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Finish<'a> {
+    /// Added to each column: n numbers.
+    pub(crate) bias: Option<&'a [f32]>,
+    /// Then negative values are multiplied by this slope, which is in 0..=1: 0 is ReLU.
+    pub(crate) leak: Option<f32>,
+}
+
+/// y[out(m) + n] = finish(Σ_k A[row(m) + k] · B[k, n]) for all m and all columns n of B.
+///
+/// `rows` and `outs` have one entry for each m; the lengths of `runs` sum to the rows of B.
+pub(crate) fn rows_by_panel(
+    a: &[f32],
+    rows: &[usize],
+    runs: &[Run],
+    b: &Panels,
+    finish: Finish,
+    outs: &[usize],
+    y: &mut [f32],
+) {
+    debug_assert_eq!(runs.iter().map(|run| run.len).sum::<usize>(), b.k);
+    debug_assert_eq!(rows.len(), outs.len());
+    b.arch.dispatch(RowsByPanel { a, rows, runs, b, finish, outs, y });
+}
+
+struct RowsByPanel<'a> {
+    a: &'a [f32],
+    rows: &'a [usize],
+    runs: &'a [Run],
+    b: &'a Panels,
+    finish: Finish<'a>,
+    outs: &'a [usize],
+    y: &'a mut [f32],
+}
+
+impl WithSimd for RowsByPanel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        for i in 0..self.b.blocks.len() {
+            let block = self.b.blocks[i];
+            match (S::F32_LANES, block.1) {
+                (16, 1) => self.block::<S, 1, 12>(simd, block.0),
+                (16, 2) => self.block::<S, 2, 12>(simd, block.0),
+                (16, 3) => self.block::<S, 3, 8>(simd, block.0),
+                (16, _) => self.block::<S, 4, 6>(simd, block.0),
+                (8, _) => self.block::<S, 2, 6>(simd, block.0),
+                (4, _) => self.block::<S, 4, 6>(simd, block.0),
+                _ => self.block::<S, 16, 1>(simd, block.0),
+            }
+        }
+    }
+}
+
+impl RowsByPanel<'_> {
+    /// One block of columns: NV vectors, MR rows at a time.
+    #[inline(always)]
+    fn block<S: Simd, const NV: usize, const MR: usize>(&mut self, simd: S, first: usize) {
+        let width = NV * S::F32_LANES;
+        let panel = S::as_simd_f32s(&self.b.data[first * self.b.k..][..self.b.k * width]).0.as_chunks::<NV>().0;
+        let valid = width.min(self.b.n - first);
+        let mut start = [simd.splat_f32s(0.0); NV];
+        if let Some(bias) = self.finish.bias {
+            let (whole, rest) = S::as_simd_f32s(&bias[first..first + valid]);
+            for (v, start) in start.iter_mut().enumerate() {
+                if v < whole.len() {
+                    *start = whole[v];
+                } else if v == whole.len() {
+                    *start = simd.partial_load_f32s(rest);
+                }
+            }
+        }
+        for (rows, outs) in self.rows.chunks(MR).zip(self.outs.chunks(MR)) {
+            // Rows that are missing in the last tile are its first row once more; they are not written.
+            let row: [usize; MR] = std::array::from_fn(|r| *rows.get(r).unwrap_or(&rows[0]));
+            let mut sums = [start; MR];
+            let mut k = 0;
+            for run in self.runs {
+                let a: [&[f32]; MR] = std::array::from_fn(|r| &self.a[row[r] + run.offset..][..run.len]);
+                let b = &panel[k..][..run.len];
+                for j in 0..run.len {
+                    for r in 0..MR {
+                        let x = simd.splat_f32s(a[r][j]);
+                        for v in 0..NV {
+                            sums[r][v] = simd.mul_add_e_f32s(x, b[j][v], sums[r][v]);
+                        }
+                    }
+                }
+                k += run.len;
+            }
+            // A copy: an array that is indexed by a variable stays in memory, and the loop above wants registers.
+            let mut finished = sums;
+            if let Some(leak) = self.finish.leak {
+                let leak = simd.splat_f32s(leak);
+                for sum in finished.iter_mut().flatten() {
+                    *sum = simd.max_f32s(*sum, simd.mul_f32s(*sum, leak));
+                }
+            }
+            for (r, &out) in outs.iter().enumerate() {
+                let (whole, rest) = S::as_mut_simd_f32s(&mut self.y[out + first..][..valid]);
+                for v in 0..NV {
+                    if v < whole.len() {
+                        whole[v] = finished[r][v];
+                    } else if v == whole.len() {
+                        simd.partial_store_f32s(rest, finished[r][v]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// c[k·n + j] += Σ_m A[row(m) + run.offset + k − …] · D[d(m) + j]: for each run in turn, its `len` rows of C.
+///
+/// C has `n` columns and as many rows as the runs have k's together.
+pub(crate) fn rows_by_rows(a: &[f32], rows: &[usize], runs: &[Run], d: &[f32], ds: &[usize], n: usize, c: &mut [f32]) {
+    debug_assert_eq!(runs.iter().map(|run| run.len).sum::<usize>() * n, c.len());
+    debug_assert_eq!(rows.len(), ds.len());
+    Arch::new().dispatch(RowsByRows { a, rows, runs, d, ds, n, c });
+}
+
+struct RowsByRows<'a> {
+    a: &'a [f32],
+    rows: &'a [usize],
+    runs: &'a [Run],
+    d: &'a [f32],
+    ds: &'a [usize],
+    n: usize,
+    c: &'a mut [f32],
+}
+
+impl WithSimd for RowsByRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        // With one or three colours a run is shorter than a tile is high.
+        let short = self.runs.iter().all(|run| run.len <= 4);
+        for (first, units) in blocks(Arch::new(), self.n) {
+            match (S::F32_LANES, units, short) {
+                (16, 1, true) => self.block::<S, 1, 4>(simd, first),
+                (16, 1, false) => self.block::<S, 1, 12>(simd, first),
+                (16, 2, true) => self.block::<S, 2, 4>(simd, first),
+                (16, 2, false) => self.block::<S, 2, 8>(simd, first),
+                (16, 3, true) => self.block::<S, 3, 4>(simd, first),
+                (16, 3, false) => self.block::<S, 3, 8>(simd, first),
+                (16, _, true) => self.block::<S, 4, 4>(simd, first),
+                (16, _, false) => self.block::<S, 4, 6>(simd, first),
+                (8, _, true) => self.block::<S, 2, 4>(simd, first),
+                (8, _, false) => self.block::<S, 2, 6>(simd, first),
+                (4, _, _) => self.block::<S, 4, 6>(simd, first),
+                _ => self.block::<S, 16, 1>(simd, first),
+            }
+        }
+    }
+}
+
+impl RowsByRows<'_> {
+    #[inline(always)]
+    fn block<S: Simd, const NV: usize, const MR: usize>(&mut self, simd: S, first: usize) {
+        let width = NV * S::F32_LANES;
+        let valid = width.min(self.n - first);
+        let mut k = 0;
+        for run in self.runs {
+            let mut j = 0;
+            while j < run.len {
+                let offset = run.offset + j;
+                let mut sums = [[simd.splat_f32s(0.0); NV]; MR];
+                // A tile reads whole vectors, also where it uses only a part of them: near the end, from a copy with zeros.
+                let mut places = self.rows.iter().zip(self.ds).map(|(row, d)| (row + offset, d + first));
+                let last = loop {
+                    let Some((row, d)) = places.next() else { break None };
+                    let a = self.a.get(row..row + MR).and_then(|a| a.first_chunk::<MR>());
+                    let whole = self.d.get(d..d + width).and_then(|d| S::as_simd_f32s(d).0.first_chunk::<NV>());
+                    let (Some(a), Some(d)) = (a, whole) else { break Some((row, d)) };
+                    for r in 0..MR {
+                        let x = simd.splat_f32s(a[r]);
+                        for v in 0..NV {
+                            sums[r][v] = simd.mul_add_e_f32s(x, d[v], sums[r][v]);
+                        }
+                    }
+                };
+                for (row, d) in last.into_iter().chain(places) {
+                    let a: [f32; MR] = std::array::from_fn(|r| self.a.get(row + r).copied().unwrap_or(0.0));
+                    for v in 0..NV {
+                        let rest = self.d.get(d + v * S::F32_LANES..).unwrap_or_default();
+                        let d = simd.partial_load_f32s(&rest[..rest.len().min(S::F32_LANES)]);
+                        for r in 0..MR {
+                            sums[r][v] = simd.mul_add_e_f32s(simd.splat_f32s(a[r]), d, sums[r][v]);
+                        }
+                    }
+                }
+                // A copy, for the same reason as above.
+                let finished = sums;
+                for (r, sums) in finished.iter().enumerate().take(run.len - j) {
+                    let (whole, rest) = S::as_mut_simd_f32s(&mut self.c[(k + j + r) * self.n + first..][..valid]);
+                    for v in 0..NV {
+                        if v < whole.len() {
+                            whole[v] = simd.add_f32s(whole[v], sums[v]);
+                        } else if v == whole.len() {
+                            let old = simd.partial_load_f32s(rest);
+                            simd.partial_store_f32s(rest, simd.add_f32s(old, sums[v]));
+                        }
+                    }
+                }
+                j += MR;
+            }
+            k += run.len;
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! A [`Stack`](super::Stack) as one operation of candle: float32 on the CPU.
+//!
+//! candle gives an operation at most three arguments and sums every gradient into an accumulator that it fills with zeros
+//! first, for a large activation more work than the layer itself. So the layers run behind one operation, which keeps
+//! their activations and their gradients to itself:
+//!
+//! ```text
+//! token₀ ──Entry(w₁, b₁)──▶ token₁ ──Entry(w₂, b₂)──▶ token₂ ─┐
+//! x ─────────────────────────────────────────────────────────┴─Layers──▶ y
+//! ```
+//! The tokens are single zeros that tell candle which parameters y depends on. Going back, `Layers` computes the gradients of
+//! x and of all parameters, hands on that of x, and leaves the others where each `Entry` picks up its own.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Shape, Storage, Tensor};
+
+use super::{Activation, Layer, gradients};
+use crate::{
+    Error, Result,
+    kernels::{
+        conv::{Conv, Direction, Geometry},
+        elementwise::{backward_activation, sum_rows, tanh},
+        linear::{Linear, transpose_each},
+        tile::Finish,
+    },
+};
+
+/// What one step computes. Images are channels last between steps.
+enum Kernel {
+    Linear(Linear),
+    Conv(Box<Conv>, Direction),
+    /// (C, H·W) → (H·W, C), with C and H·W.
+    ChannelsLast(usize, usize),
+    /// (H·W, C) → (C, H·W), with C and H·W.
+    ChannelsFirst(usize, usize),
+}
+
+struct Step {
+    kernel: Kernel,
+    activation: Option<Activation>,
+    /// Weight and bias.
+    parameters: Option<(Tensor, Tensor)>,
+}
+
+/// The slope below zero, for the nonlinearities that have one.
+fn leak(activation: Option<Activation>) -> Option<f32> {
+    match activation {
+        Some(Activation::Relu) => Some(0.0),
+        Some(Activation::LeakyRelu(slope)) => Some(slope as f32),
+        Some(Activation::Tanh) | None => None,
+    }
+}
+
+/// Whether the derivative can be told from the value, which all of this relies on.
+fn supported(activation: Option<Activation>) -> bool {
+    !matches!(activation, Some(Activation::LeakyRelu(slope)) if !(0.0..=1.0).contains(&slope))
+}
+
+/// The stack as steps for inputs of `shape`, and the shape of their output, both without the batch; `None` when the general
+/// path has to be taken.
+fn steps(layers: &[(Layer, Option<Activation>)], x: &Tensor) -> Result<Option<(Vec<Step>, Vec<usize>)>> {
+    let fits = |t: &Tensor| t.dtype() == candle_core::DType::F32 && matches!(t.device(), Device::Cpu);
+    let mut steps = vec![];
+    let mut shape = x.dims().get(1..).unwrap_or_default().to_vec();
+    let mut channels_last = false;
+    // With one channel or one pixel both orders are the same.
+    let differ = |shape: &[usize]| matches!(shape, &[c, h, w] if c > 1 && h * w > 1);
+    let turn = |steps: &mut Vec<Step>, shape: &[usize], channels_last: &mut bool, last: bool| {
+        if *channels_last != last && differ(shape) {
+            let (c, pixels) = (shape[0], shape[1] * shape[2]);
+            let kernel = if last { Kernel::ChannelsLast(c, pixels) } else { Kernel::ChannelsFirst(c, pixels) };
+            steps.push(Step { kernel, activation: None, parameters: None });
+        }
+        *channels_last = last;
+    };
+    for (layer, activation) in layers {
+        let output = layer.output_shape(&shape)?;
+        let (weight, bias) = match layer {
+            Layer::Linear(layer) => (&layer.weight, &layer.bias),
+            Layer::Conv2d(layer) => (&layer.weight, &layer.bias),
+            Layer::ConvTranspose2d(layer) => (&layer.weight, &layer.bias),
+            Layer::Flatten | Layer::Unflatten(..) => {
+                if activation.is_some() {
+                    return Ok(None);
+                }
+                turn(&mut steps, &shape, &mut channels_last, false);
+                shape = output;
+                continue;
+            }
+        };
+        if !(supported(*activation) && fits(weight) && fits(bias)) {
+            return Ok(None);
+        }
+        let kernel = match (layer, &shape[..], &output[..]) {
+            (Layer::Conv2d(layer), &[in_channels, h, w], &[out_channels, oh, ow]) => {
+                let c = layer.config;
+                let geometry = Geometry {
+                    big: (h, w),
+                    small: (oh, ow),
+                    big_channels: in_channels,
+                    small_channels: out_channels,
+                    kernel: c.kernel,
+                    stride: c.stride,
+                    padding: c.padding,
+                    dilation: c.dilation,
+                };
+                Kernel::Conv(Box::new(Conv::new(geometry)), Direction::Down)
+            }
+            (Layer::ConvTranspose2d(layer), &[in_channels, h, w], &[out_channels, oh, ow]) => {
+                let c = layer.config;
+                let geometry = Geometry {
+                    big: (oh, ow),
+                    small: (h, w),
+                    big_channels: out_channels,
+                    small_channels: in_channels,
+                    kernel: c.kernel,
+                    stride: c.stride,
+                    padding: c.padding,
+                    dilation: c.dilation,
+                };
+                Kernel::Conv(Box::new(Conv::new(geometry)), Direction::Up)
+            }
+            (_, &[inputs], &[outputs]) => Kernel::Linear(Linear { inputs, outputs }),
+            _ => return Ok(None),
+        };
+        if matches!(kernel, Kernel::Conv(..)) {
+            turn(&mut steps, &shape, &mut channels_last, true);
+        }
+        let parameters = Some((weight.contiguous()?, bias.contiguous()?));
+        steps.push(Step { kernel, activation: *activation, parameters });
+        shape = output;
+    }
+    turn(&mut steps, &shape, &mut channels_last, false);
+    let worthwhile = steps.iter().any(|step| step.parameters.is_some());
+    Ok((fits(x) && x.elem_count() > 0 && worthwhile).then_some((steps, shape)))
+}
+
+/// The stack on `x`, unless it needs the general path.
+pub(super) fn forward(layers: &[(Layer, Option<Activation>)], x: &Tensor) -> Result<Option<Tensor>> {
+    let Some((steps, shape)) = steps(layers, x)? else { return Ok(None) };
+    let x = x.contiguous()?;
+    let gradients: Gradients = Arc::default();
+    let mut token = Tensor::zeros(1, candle_core::DType::F32, &Device::Cpu)?;
+    for (index, step) in steps.iter().enumerate() {
+        if let Some((weight, bias)) = &step.parameters {
+            token = token.apply_op3(weight, bias, Entry { index, gradients: gradients.clone() })?;
+        }
+    }
+    let shape = Shape::from([&x.dims()[..1], &shape].concat());
+    let layers = Layers { steps, shape, input_gradient: x.track_op(), gradients, saved: Mutex::default() };
+    Ok(Some(x.apply_op2(&token, layers)?))
+}
+
+/// The gradients of weight and bias by step, between `Layers` and its `Entry`s.
+type Gradients = Arc<Mutex<Vec<Option<(Vec<f32>, Vec<f32>)>>>>;
+
+/// A thread that panicked while it held the lock left whole vectors.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Calls `f` with the numbers of a contiguous float32 tensor on the CPU.
+pub(crate) fn with_slice<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
+    let (storage, layout) = x.storage_and_layout();
+    match &*storage {
+        Storage::Cpu(storage) => f(slice(storage, layout)?),
+        _ => Err(Error::argument("expected a tensor on the CPU")),
+    }
+}
+
+/// The numbers of a contiguous float32 storage.
+pub(crate) fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(values), Some((start, end))) => Ok(&values[start..end]),
+        _ => Err(Error::argument("expected a contiguous float32 tensor")),
+    }
+}
+
+struct Layers {
+    steps: Vec<Step>,
+    shape: Shape,
+    /// Whether x has a gradient: images have none.
+    input_gradient: bool,
+    gradients: Gradients,
+    /// The outputs of all steps but the last.
+    saved: Mutex<Vec<Vec<f32>>>,
+}
+
+impl Step {
+    fn forward(&self, x: &[f32], batch: usize) -> Result<Vec<f32>> {
+        let leak = leak(self.activation);
+        let mut y = match (&self.kernel, &self.parameters) {
+            (Kernel::Linear(linear), Some((weight, bias))) => {
+                with_slice(weight, |weight| with_slice(bias, |bias| Ok(linear.forward(x, weight, bias, leak, batch))))?
+            }
+            (Kernel::Conv(conv, direction), Some((weight, bias))) => with_slice(weight, |weight| {
+                with_slice(bias, |bias| {
+                    let mut y = vec![0.0; batch * conv.output_len(*direction)];
+                    let panels = conv.pack(*direction, weight);
+                    conv.apply(*direction, x, &panels, Finish { bias: Some(bias), leak }, &mut y);
+                    Ok(y)
+                })
+            })?,
+            (&Kernel::ChannelsLast(c, pixels), _) => transpose_each(x, c, pixels),
+            (&Kernel::ChannelsFirst(c, pixels), _) => transpose_each(x, pixels, c),
+            (Kernel::Linear(_) | Kernel::Conv(..), None) => return Err(Error::argument("a layer without a weight")),
+        };
+        if self.activation == Some(Activation::Tanh) {
+            tanh(&mut y);
+        }
+        Ok(y)
+    }
+
+    /// From the gradient of the output, `dy`, those of the input (if asked for) and of weight and bias (if there are any).
+    #[allow(clippy::type_complexity)]
+    fn backward(
+        &self,
+        x: &[f32],
+        y: &[f32],
+        mut dy: Vec<f32>,
+        batch: usize,
+        input: bool,
+        weights: bool,
+    ) -> Result<(Option<Vec<f32>>, Option<(Vec<f32>, Vec<f32>)>)> {
+        match self.activation {
+            Some(Activation::Tanh) => backward_activation(&mut dy, y, |y| 1.0 - y * y),
+            Some(Activation::Relu) => backward_activation(&mut dy, y, |y| if y > 0.0 { 1.0 } else { 0.0 }),
+            Some(Activation::LeakyRelu(slope)) => {
+                let slope = slope as f32;
+                backward_activation(&mut dy, y, |y| if y > 0.0 { 1.0 } else { slope });
+            }
+            None => {}
+        }
+        match (&self.kernel, &self.parameters) {
+            (Kernel::Linear(linear), Some((weight, _))) => {
+                let parameters =
+                    weights.then(|| (linear.weight_gradient(x, &dy, batch), sum_rows(&dy, linear.outputs)));
+                let dx = match input {
+                    true => Some(with_slice(weight, |weight| Ok(linear.input_gradient(&dy, weight, batch)))?),
+                    false => None,
+                };
+                Ok((dx, parameters))
+            }
+            (Kernel::Conv(conv, direction), Some((weight, bias))) => {
+                let parameters = weights.then(|| {
+                    let (big, small) = match direction {
+                        Direction::Down => (x, &dy[..]),
+                        Direction::Up => (&dy[..], x),
+                    };
+                    (conv.weight_gradient(big, small, batch), sum_rows(&dy, bias.elem_count()))
+                });
+                if !input {
+                    return Ok((None, parameters));
+                }
+                let back = direction.reversed();
+                let panels = with_slice(weight, |weight| Ok(conv.pack(back, weight)))?;
+                let mut dx = vec![0.0; batch * conv.output_len(back)];
+                conv.apply(back, &dy, &panels, Finish::default(), &mut dx);
+                Ok((Some(dx), parameters))
+            }
+            (&Kernel::ChannelsLast(c, pixels), _) => Ok((Some(transpose_each(&dy, pixels, c)), None)),
+            (&Kernel::ChannelsFirst(c, pixels), _) => Ok((Some(transpose_each(&dy, c, pixels)), None)),
+            (Kernel::Linear(_) | Kernel::Conv(..), None) => Err(Error::argument("a layer without a weight")),
+        }
+    }
+}
+
+impl CustomOp2 for Layers {
+    fn name(&self) -> &'static str {
+        "vae_core layers"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        layout: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let x = slice(x, layout)?;
+        let batch = self.shape.dims()[0];
+        let mut outputs: Vec<Vec<f32>> = Vec::with_capacity(self.steps.len());
+        for step in &self.steps {
+            let y = step.forward(outputs.last().map_or(x, Vec::as_slice), batch)?;
+            outputs.push(y);
+        }
+        let y = outputs.pop().unwrap_or_default();
+        *lock(&self.saved) = outputs;
+        Ok((CpuStorage::F32(y), self.shape.clone()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        token: &Tensor,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
+        let batch = self.shape.dims()[0];
+        let saved = lock(&self.saved);
+        let dy = with_slice(&dy.contiguous()?, |dy| Ok(dy.to_vec()))?;
+        let weights = token.track_op();
+        let dx = with_slice(x, |x| {
+            with_slice(y, |y| {
+                let mut dy = Some(dy);
+                let mut gradients = Vec::with_capacity(self.steps.len());
+                for (i, step) in self.steps.iter().enumerate().rev() {
+                    let x = if i == 0 { x } else { &saved[i - 1] };
+                    let y = saved.get(i).map_or(y, Vec::as_slice);
+                    let input = i > 0 || self.input_gradient;
+                    let (dx, parameters) = step.backward(x, y, dy.take().unwrap_or_default(), batch, input, weights)?;
+                    dy = dx;
+                    gradients.push(parameters);
+                }
+                gradients.reverse();
+                *lock(&self.gradients) = gradients;
+                Ok(dy.filter(|_| self.input_gradient))
+            })
+        })?;
+        let dx = dx.map(|dx| Tensor::from_vec(dx, x.shape(), &Device::Cpu)).transpose()?;
+        Ok((dx, Some(token.zeros_like()?)))
+    }
+}
+
+/// Makes y depend on a weight and a bias.
+struct Entry {
+    index: usize,
+    gradients: Gradients,
+}
+
+impl CustomOp3 for Entry {
+    fn name(&self) -> &'static str {
+        "vae_core parameters"
+    }
+
+    fn cpu_fwd(
+        &self,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        Ok((CpuStorage::F32(vec![0.0]), Shape::from(1)))
+    }
+
+    fn bwd(
+        &self,
+        token: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _: &Tensor,
+        _: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let Some((dw, db)) = lock(&self.gradients).get_mut(self.index).and_then(Option::take) else {
+            return Ok((Some(token.zeros_like()?), None, None));
+        };
+        let dw = gradients::collect(weight, Tensor::from_vec(dw, weight.shape(), &Device::Cpu)?)?;
+        let db = gradients::collect(bias, Tensor::from_vec(db, bias.shape(), &Device::Cpu)?)?;
+        Ok((Some(token.zeros_like()?), dw, db))
+    }
+}
