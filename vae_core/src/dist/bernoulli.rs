@@ -10,10 +10,17 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use candle_core::Tensor;
+use candle_core::{CpuStorage, CustomOp2, Device, Layout, Shape, Tensor};
 
 use super::{Likelihood, batched, same_shape, sigmoid, softplus, sum_per_item};
-use crate::{Result, random::Random};
+use crate::{
+    Result,
+    kernels::{
+        bernoulli::{log_prob, logits_gradient},
+        slices::{in_float32_on_cpu, slice, with_slice},
+    },
+    random::Random,
+};
 
 /// Independent Bernoulli pixels given by logits.
 ///
@@ -44,6 +51,9 @@ impl Likelihood for Bernoulli {
     /// Σ x·l − ln(1 + eˡ), finite for every finite logit: `max(l,0) − l·x + log1p(exp(−|l|))`, negated.
     fn log_prob(&self, x: &Tensor) -> Result<Tensor> {
         same_shape("x of a Bernoulli", x, &self.logits)?;
+        if in_float32_on_cpu(x) && in_float32_on_cpu(&self.logits) {
+            return Ok(self.logits.contiguous()?.apply_op2(&x.contiguous()?, LogProb)?);
+        }
         sum_per_item(&((x * &self.logits)? - softplus(&self.logits)?)?)
     }
 
@@ -56,5 +66,49 @@ impl Likelihood for Bernoulli {
         let p = self.mean()?.detach();
         let u = random.uniform(p.shape(), p.device())?.to_dtype(p.dtype())?;
         Ok(u.lt(&p)?.to_dtype(p.dtype())?)
+    }
+}
+
+/// The log-probability as one operation: float32 on the CPU.
+struct LogProb;
+
+impl CustomOp2 for LogProb {
+    fn name(&self) -> &'static str {
+        "vae_core Bernoulli log-probability"
+    }
+
+    fn cpu_fwd(
+        &self,
+        logits: &CpuStorage,
+        layout: &Layout,
+        x: &CpuStorage,
+        x_layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let images = layout.dims()[0];
+        let pixels = (layout.shape().elem_count() / images.max(1)).max(1);
+        let log_prob = log_prob(slice(logits, layout)?, slice(x, x_layout)?, pixels);
+        Ok((CpuStorage::F32(log_prob), Shape::from(images)))
+    }
+
+    fn bwd(
+        &self,
+        logits: &Tensor,
+        x: &Tensor,
+        _: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
+        let images = logits.dims()[0];
+        let pixels = (logits.elem_count() / images.max(1)).max(1);
+        let gradient = gradient.contiguous()?;
+        let by_logits = with_slice(logits, |logits| {
+            with_slice(x, |x| with_slice(&gradient, |gradient| Ok(logits_gradient(logits, x, gradient, pixels))))
+        })?;
+        let by_logits = Tensor::from_vec(by_logits, logits.shape(), &Device::Cpu)?;
+        // Images are data; where they are not, the derivative is l.
+        let by_x = match x.track_op() {
+            true => Some(logits.flatten_from(1)?.broadcast_mul(&gradient.reshape((images, 1))?)?.reshape(x.shape())?),
+            false => None,
+        };
+        Ok((Some(by_logits), by_x))
     }
 }

@@ -13,7 +13,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Shape, Storage, Tensor};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Shape, Tensor};
 
 use super::{Activation, Layer, gradients};
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
         conv::{Conv, Direction, Geometry},
         elementwise::{backward_activation, sum_rows, tanh},
         linear::{Linear, transpose_each},
+        slices::{in_float32_on_cpu as fits, slice, with_slice},
         tile::Finish,
     },
 };
@@ -60,7 +61,6 @@ fn supported(activation: Option<Activation>) -> bool {
 /// The stack as steps for inputs of `shape`, and the shape of their output, both without the batch; `None` when the general
 /// path has to be taken.
 fn steps(layers: &[(Layer, Option<Activation>)], x: &Tensor) -> Result<Option<(Vec<Step>, Vec<usize>)>> {
-    let fits = |t: &Tensor| t.dtype() == candle_core::DType::F32 && matches!(t.device(), Device::Cpu);
     let mut steps = vec![];
     let mut shape = x.dims().get(1..).unwrap_or_default().to_vec();
     let mut channels_last = false;
@@ -158,23 +158,6 @@ type Gradients = Arc<Mutex<Vec<Option<(Vec<f32>, Vec<f32>)>>>>;
 /// A thread that panicked while it held the lock left whole vectors.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Calls `f` with the numbers of a contiguous float32 tensor on the CPU.
-pub(crate) fn with_slice<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
-    let (storage, layout) = x.storage_and_layout();
-    match &*storage {
-        Storage::Cpu(storage) => f(slice(storage, layout)?),
-        _ => Err(Error::argument("expected a tensor on the CPU")),
-    }
-}
-
-/// The numbers of a contiguous float32 storage.
-pub(crate) fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(values), Some((start, end))) => Ok(&values[start..end]),
-        _ => Err(Error::argument("expected a contiguous float32 tensor")),
-    }
 }
 
 struct Layers {
