@@ -19,6 +19,10 @@ use rayon::prelude::*;
 
 use super::tile::{Finish, Panels, Run, rows_by_panel, rows_by_rows};
 
+/// With fewer channels than this on the big side, `up` adds up windows instead of gathering pixels: a vector of sums would be
+/// mostly empty.
+const FEW_CHANNELS: usize = 8;
+
 /// Into how many groups of images a gradient is summed before the groups are added, in order: the result is that of one
 /// fixed order, and up to so many threads have work.
 const GROUPS: usize = 8;
@@ -171,6 +175,8 @@ pub(crate) struct Conv {
 thread_local! {
     /// The padded source of the image that a thread works on.
     static PADDED: RefCell<Vec<f32>> = const { RefCell::new(vec![]) };
+    /// The windows that [`Conv::scatter`] adds up.
+    static WINDOWS: RefCell<Vec<f32>> = const { RefCell::new(vec![]) };
 }
 
 impl Conv {
@@ -194,8 +200,18 @@ impl Conv {
     /// The weight, arranged for one direction: a panel for each class of output pixels.
     pub(crate) fn pack(&self, direction: Direction, weight: &[f32]) -> Vec<Panels> {
         let Geometry { big_channels, small_channels, kernel, .. } = self.geometry;
-        let (plan, ..) = self.plan(direction);
         let window = kernel * kernel;
+        if self.scatters(direction) {
+            let columns = window * big_channels;
+            let taps = &self.down.classes[0].taps;
+            return vec![Panels::pack(small_channels, columns, |small, first, row| {
+                for (j, value) in row.iter_mut().enumerate() {
+                    let ((u, v), big) = (taps[(first + j) / big_channels], (first + j) % big_channels);
+                    *value = weight[(small * big_channels + big) * window + u * kernel + v];
+                }
+            })];
+        }
+        let (plan, ..) = self.plan(direction);
         plan.classes
             .iter()
             .map(|class| {
@@ -226,14 +242,54 @@ impl Conv {
             .for_each(|(y, x)| self.image(direction, x, panels, finish, y));
     }
 
+    fn scatters(&self, direction: Direction) -> bool {
+        direction == Direction::Up && self.geometry.big_channels < FEW_CHANNELS
+    }
+
     /// One image.
     fn image(&self, direction: Direction, x: &[f32], panels: &[Panels], finish: Finish, y: &mut [f32]) {
+        if self.scatters(direction) {
+            return self.scatter(x, &panels[0], finish, y);
+        }
         let (plan, ..) = self.plan(direction);
         PADDED.with_borrow_mut(|padded| {
             plan.pad(x, padded);
             for (class, panels) in plan.classes.iter().zip(panels) {
                 rows_by_panel(padded, &class.rows, &class.runs, panels, finish, &class.outs, y);
             }
+        });
+    }
+
+    /// `up` for one image: the window of each small pixel, added to the padded big side.
+    fn scatter(&self, x: &[f32], panel: &Panels, finish: Finish, y: &mut [f32]) {
+        let Geometry { big, big_channels, small_channels, kernel, .. } = self.geometry;
+        let (plan, class) = (&self.down, &self.down.classes[0]);
+        let width = kernel * kernel * big_channels;
+        WINDOWS.with_borrow_mut(|windows| {
+            let pixels = class.rows.len();
+            windows.resize(pixels * width, 0.0);
+            let outs: Vec<usize> = (0..pixels).map(|m| m * width).collect();
+            let runs = [Run { offset: 0, len: small_channels }];
+            rows_by_panel(x, &class.outs, &runs, panel, Finish::default(), &outs, windows);
+            PADDED.with_borrow_mut(|padded| {
+                padded.clear();
+                padded.resize(plan.padded.0 * plan.padded.1 * big_channels, 0.0);
+                for (&row, mut window) in class.rows.iter().zip(windows.chunks_exact(width)) {
+                    for run in &class.runs {
+                        let (line, rest) = window.split_at(run.len);
+                        let target = &mut padded[row + run.offset..][..run.len];
+                        target.iter_mut().zip(line).for_each(|(target, x)| *target += x);
+                        window = rest;
+                    }
+                }
+                for (i, y) in y.chunks_exact_mut(big.1 * big_channels).enumerate() {
+                    let start = ((i + plan.lead) * plan.padded.1 + plan.lead) * big_channels;
+                    let pixels = padded[start..].chunks_exact(big_channels);
+                    for (y, x) in y.chunks_exact_mut(big_channels).zip(pixels) {
+                        finish.write(y, x);
+                    }
+                }
+            });
         });
     }
 

@@ -26,10 +26,8 @@ pub(crate) struct Linear {
 pub(crate) fn transpose_each(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     let mut y = vec![0.0; x.len()];
     y.par_chunks_mut(rows * columns).zip(x.par_chunks(rows * columns)).for_each(|(y, x)| {
-        for (j, y) in y.chunks_exact_mut(rows).enumerate() {
-            for (i, y) in y.iter_mut().enumerate() {
-                *y = x[i * columns + j];
-            }
+        for first in (0..columns).step_by(SIDE) {
+            transpose_band(x, rows, columns, first, &mut y[first * rows..rows * columns.min(first + SIDE)]);
         }
     });
     y
@@ -37,21 +35,26 @@ pub(crate) fn transpose_each(x: &[f32], rows: usize, columns: usize) -> Vec<f32>
 
 /// The transpose of a (rows, columns) matrix.
 fn transpose(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    /// A square of this side fits the first-level cache twice.
-    const SIDE: usize = 32;
     let mut y = vec![0.0; rows * columns];
-    y.par_chunks_mut(rows.max(1) * SIDE).enumerate().for_each(|(block, y)| {
-        let first = block * SIDE;
-        for start in (0..rows).step_by(SIDE) {
-            let end = rows.min(start + SIDE);
-            for (j, y) in y.chunks_exact_mut(rows).enumerate() {
-                for (i, y) in y[start..end].iter_mut().enumerate() {
-                    *y = x[(start + i) * columns + first + j];
-                }
+    y.par_chunks_mut(rows.max(1) * SIDE)
+        .enumerate()
+        .for_each(|(band, y)| transpose_band(x, rows, columns, band * SIDE, y));
+    y
+}
+
+/// A square of this side fits the first-level cache twice.
+const SIDE: usize = 32;
+
+/// The columns from `first` on as rows of `y`, as many as fit.
+fn transpose_band(x: &[f32], rows: usize, columns: usize, first: usize, y: &mut [f32]) {
+    for start in (0..rows).step_by(SIDE) {
+        let end = rows.min(start + SIDE);
+        for (j, y) in y.chunks_exact_mut(rows).enumerate() {
+            for (y, x) in y[start..end].iter_mut().zip(x[start * columns..].chunks(columns)) {
+                *y = x[first + j];
             }
         }
-    });
-    y
+    }
 }
 
 impl Linear {

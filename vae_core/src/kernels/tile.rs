@@ -85,6 +85,16 @@ pub(crate) struct Finish<'a> {
     pub(crate) leak: Option<f32>,
 }
 
+impl Finish<'_> {
+    /// The same for one pixel's sums that are made elsewhere.
+    pub(crate) fn write(self, y: &mut [f32], sums: &[f32]) {
+        for (i, (y, sum)) in y.iter_mut().zip(sums).enumerate() {
+            let x = sum + self.bias.map_or(0.0, |bias| bias[i]);
+            *y = self.leak.map_or(x, |leak| x.max(x * leak));
+        }
+    }
+}
+
 /// y[out(m) + n] = finish(Σ_k A[row(m) + k] · B[k, n]) for all m and all columns n of B.
 ///
 /// `rows` and `outs` have one entry for each m; the lengths of `runs` sum to the rows of B.
