@@ -293,34 +293,69 @@ impl Conv {
         });
     }
 
-    /// The gradient of the weight in PyTorch's order.
-    pub(crate) fn weight_gradient(&self, big: &[f32], small: &[f32], batch: usize) -> Vec<f32> {
-        let Geometry { big_channels, small_channels, kernel, .. } = self.geometry;
-        let (big_len, small_len) = (self.geometry.big_len(), self.geometry.small_len());
-        let class = &self.down.classes[0];
+    /// From the gradient `dy` of what `apply` wrote: the gradient of its input, if `input` has the panels of the reversed
+    /// direction, and that of the weight in PyTorch's order, if asked for. `after` sees each image's input and the gradient
+    /// of it while both are in the cache.
+    pub(crate) fn backward(
+        &self,
+        direction: Direction,
+        x: &[f32],
+        dy: &[f32],
+        input: Option<&[Panels]>,
+        weight: bool,
+        after: impl Fn(&[f32], &mut [f32]) + Sync,
+    ) -> (Option<Vec<f32>>, Option<Vec<f32>>) {
+        let (_, x_len, dy_len) = self.plan(direction);
+        let batch = x.len() / x_len;
         let group = batch.div_ceil(GROUPS).max(1);
-        let groups: Vec<Vec<f32>> = (0..batch.div_ceil(group))
-            .into_par_iter()
-            .map(|g| {
-                let mut sum = vec![0.0; self.geometry.weight_len()];
-                for i in g * group..batch.min((g + 1) * group) {
-                    PADDED.with_borrow_mut(|padded| {
-                        self.down.pad(&big[i * big_len..][..big_len], padded);
-                        let small = &small[i * small_len..][..small_len];
-                        rows_by_rows(padded, &class.rows, &class.runs, small, &class.outs, small_channels, &mut sum);
-                    });
+        let mut dx = vec![0.0; if input.is_some() { x.len() } else { 0 }];
+        let work = |(x, dy, mut dx): (&[f32], &[f32], Option<&mut [f32]>)| {
+            let mut sum = vec![0.0; if weight { self.geometry.weight_len() } else { 0 }];
+            for (i, (x, dy)) in x.chunks_exact(x_len).zip(dy.chunks_exact(dy_len)).enumerate() {
+                if weight {
+                    let (big, small) = match direction {
+                        Direction::Down => (x, dy),
+                        Direction::Up => (dy, x),
+                    };
+                    self.add_weight_gradient(big, small, &mut sum);
                 }
-                sum
-            })
-            .collect();
+                if let (Some(dx), Some(panels)) = (&mut dx, input) {
+                    let dx = &mut dx[i * x_len..][..x_len];
+                    self.image(direction.reversed(), dy, panels, Finish::default(), dx);
+                    after(x, dx);
+                }
+            }
+            sum
+        };
+        let groups = x.par_chunks(group * x_len).zip(dy.par_chunks(group * dy_len));
+        let sums: Vec<Vec<f32>> = if input.is_some() {
+            let dx = dx.par_chunks_mut(group * x_len);
+            groups.zip(dx).map(|((x, dy), dx)| work((x, dy, Some(dx)))).collect()
+        } else {
+            groups.map(|(x, dy)| work((x, dy, None))).collect()
+        };
+        (input.map(|_| dx), weight.then(|| self.add_groups(&sums)))
+    }
+
+    /// Adds one image's part of the weight's gradient, in the order of the taps: (u, v, big channel, small channel).
+    fn add_weight_gradient(&self, big: &[f32], small: &[f32], sum: &mut [f32]) {
+        let class = &self.down.classes[0];
+        PADDED.with_borrow_mut(|padded| {
+            self.down.pad(big, padded);
+            rows_by_rows(padded, &class.rows, &class.runs, small, &class.outs, self.geometry.small_channels, sum);
+        });
+    }
+
+    /// The sum of the groups, first to last, in PyTorch's order.
+    fn add_groups(&self, groups: &[Vec<f32>]) -> Vec<f32> {
+        let Geometry { big_channels, small_channels, kernel, .. } = self.geometry;
         let mut gradient = vec![0.0; self.geometry.weight_len()];
-        let window = kernel * kernel;
-        for (k, &(u, v)) in class.taps.iter().enumerate() {
+        for (k, &(u, v)) in self.down.classes[0].taps.iter().enumerate() {
             for b in 0..big_channels {
                 let row = (k * big_channels + b) * small_channels;
                 for a in 0..small_channels {
                     let sum: f32 = groups.iter().map(|group| group[row + a]).sum();
-                    gradient[(a * big_channels + b) * window + u * kernel + v] = sum;
+                    gradient[((a * big_channels + b) * kernel + u) * kernel + v] = sum;
                 }
             }
         }

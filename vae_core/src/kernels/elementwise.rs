@@ -10,11 +10,11 @@ pub(crate) fn tanh(x: &mut [f32]) {
     x.par_chunks_mut(CHUNK).for_each(|x| x.iter_mut().for_each(|x| *x = x.tanh()));
 }
 
-/// dy · f'(y) for a nonlinearity whose derivative is given by its value.
-pub(crate) fn backward_activation(dy: &mut [f32], y: &[f32], derivative: impl Fn(f32) -> f32 + Sync) {
-    dy.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK)).for_each(|(dy, y)| {
-        for (dy, &y) in dy.iter_mut().zip(y) {
-            *dy *= derivative(y);
+/// x · f(y), in place.
+pub(crate) fn multiply(x: &mut [f32], y: &[f32], f: impl Fn(f32) -> f32 + Sync) {
+    x.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK)).for_each(|(x, y)| {
+        for (x, &y) in x.iter_mut().zip(y) {
+            *x *= f(y);
         }
     });
 }

@@ -20,7 +20,7 @@ use crate::{
     Error, Result,
     kernels::{
         conv::{Conv, Direction, Geometry},
-        elementwise::{backward_activation, sum_rows, tanh},
+        elementwise::{multiply, sum_rows, tanh},
         linear::{Linear, transpose_each},
         slices::{in_float32_on_cpu as fits, slice, with_slice},
         tile::Finish,
@@ -195,57 +195,62 @@ impl Step {
         Ok(y)
     }
 
-    /// From the gradient of the output, `dy`, those of the input (if asked for) and of weight and bias (if there are any).
-    #[allow(clippy::type_complexity)]
+    /// From the gradient of the output, `dy`, those of the input (if asked for) and of weight and bias (if asked for, and if
+    /// there are any). dy is that before this step's nonlinearity, and the result is that before the nonlinearity of the
+    /// `previous` step, which made `x`.
     fn backward(
         &self,
         x: &[f32],
-        y: &[f32],
-        mut dy: Vec<f32>,
+        dy: &[f32],
         batch: usize,
-        input: bool,
+        previous: Option<Option<Activation>>,
         weights: bool,
     ) -> Result<(Option<Vec<f32>>, Option<(Vec<f32>, Vec<f32>)>)> {
-        match self.activation {
-            Some(Activation::Tanh) => backward_activation(&mut dy, y, |y| 1.0 - y * y),
-            Some(Activation::Relu) => backward_activation(&mut dy, y, |y| if y > 0.0 { 1.0 } else { 0.0 }),
-            Some(Activation::LeakyRelu(slope)) => {
-                let slope = slope as f32;
-                backward_activation(&mut dy, y, |y| if y > 0.0 { 1.0 } else { slope });
-            }
-            None => {}
-        }
+        let input = previous.is_some();
+        let before = |x: &[f32], dx: &mut [f32]| backward_activation(previous.flatten(), x, dx);
         match (&self.kernel, &self.parameters) {
             (Kernel::Linear(linear), Some((weight, _))) => {
-                let parameters =
-                    weights.then(|| (linear.weight_gradient(x, &dy, batch), sum_rows(&dy, linear.outputs)));
-                let dx = match input {
-                    true => Some(with_slice(weight, |weight| Ok(linear.input_gradient(&dy, weight, batch)))?),
-                    false => None,
-                };
-                Ok((dx, parameters))
-            }
-            (Kernel::Conv(conv, direction), Some((weight, bias))) => {
-                let parameters = weights.then(|| {
-                    let (big, small) = match direction {
-                        Direction::Down => (x, &dy[..]),
-                        Direction::Up => (&dy[..], x),
-                    };
-                    (conv.weight_gradient(big, small, batch), sum_rows(&dy, bias.elem_count()))
-                });
+                let parameters = weights.then(|| (linear.weight_gradient(x, dy, batch), sum_rows(dy, linear.outputs)));
                 if !input {
                     return Ok((None, parameters));
                 }
-                let back = direction.reversed();
-                let panels = with_slice(weight, |weight| Ok(conv.pack(back, weight)))?;
-                let mut dx = vec![0.0; batch * conv.output_len(back)];
-                conv.apply(back, &dy, &panels, Finish::default(), &mut dx);
+                let mut dx = with_slice(weight, |weight| Ok(linear.input_gradient(dy, weight, batch)))?;
+                before(x, &mut dx);
                 Ok((Some(dx), parameters))
             }
-            (&Kernel::ChannelsLast(c, pixels), _) => Ok((Some(transpose_each(&dy, pixels, c)), None)),
-            (&Kernel::ChannelsFirst(c, pixels), _) => Ok((Some(transpose_each(&dy, c, pixels)), None)),
+            (Kernel::Conv(conv, direction), Some((weight, bias))) => {
+                let panels = match input {
+                    true => Some(with_slice(weight, |weight| Ok(conv.pack(direction.reversed(), weight)))?),
+                    false => None,
+                };
+                let (dx, dw) = conv.backward(*direction, x, dy, panels.as_deref(), weights, before);
+                Ok((dx, dw.map(|dw| (dw, sum_rows(dy, bias.elem_count())))))
+            }
+            (&Kernel::ChannelsLast(c, pixels), _) => {
+                let mut dx = transpose_each(dy, pixels, c);
+                before(x, &mut dx);
+                Ok((Some(dx), None))
+            }
+            (&Kernel::ChannelsFirst(c, pixels), _) => {
+                let mut dx = transpose_each(dy, c, pixels);
+                before(x, &mut dx);
+                Ok((Some(dx), None))
+            }
             (Kernel::Linear(_) | Kernel::Conv(..), None) => Err(Error::argument("a layer without a weight")),
         }
+    }
+}
+
+/// dx · f'(x) for the nonlinearity f that made x; the derivative is told from the value.
+fn backward_activation(activation: Option<Activation>, x: &[f32], dx: &mut [f32]) {
+    match activation {
+        Some(Activation::Tanh) => multiply(dx, x, |x| 1.0 - x * x),
+        Some(Activation::Relu) => multiply(dx, x, |x| if x > 0.0 { 1.0 } else { 0.0 }),
+        Some(Activation::LeakyRelu(slope)) => {
+            let slope = slope as f32;
+            multiply(dx, x, |x| if x > 0.0 { 1.0 } else { slope });
+        }
+        None => {}
     }
 }
 
@@ -282,17 +287,20 @@ impl CustomOp2 for Layers {
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
         let batch = self.shape.dims()[0];
         let saved = lock(&self.saved);
-        let dy = with_slice(&dy.contiguous()?, |dy| Ok(dy.to_vec()))?;
+        let mut dy = with_slice(&dy.contiguous()?, |dy| Ok(dy.to_vec()))?;
         let weights = token.track_op();
         let dx = with_slice(x, |x| {
             with_slice(y, |y| {
+                backward_activation(self.steps.last().and_then(|step| step.activation), y, &mut dy);
                 let mut dy = Some(dy);
                 let mut gradients = Vec::with_capacity(self.steps.len());
                 for (i, step) in self.steps.iter().enumerate().rev() {
-                    let x = if i == 0 { x } else { &saved[i - 1] };
-                    let y = saved.get(i).map_or(y, Vec::as_slice);
-                    let input = i > 0 || self.input_gradient;
-                    let (dx, parameters) = step.backward(x, y, dy.take().unwrap_or_default(), batch, input, weights)?;
+                    let (x, previous) = match i {
+                        0 => (x, self.input_gradient.then_some(None)),
+                        _ => (&saved[i - 1][..], Some(self.steps[i - 1].activation)),
+                    };
+                    let (dx, parameters) =
+                        step.backward(x, dy.as_deref().unwrap_or_default(), batch, previous, weights)?;
                     dy = dx;
                     gradients.push(parameters);
                 }
