@@ -153,7 +153,10 @@ pub(super) fn forward(layers: &[(Layer, Option<Activation>)], x: &Tensor) -> Res
 }
 
 /// The gradients of weight and bias by step, between `Layers` and its `Entry`s.
-type Gradients = Arc<Mutex<Vec<Option<(Vec<f32>, Vec<f32>)>>>>;
+type Gradients = Arc<Mutex<Vec<Option<WeightAndBias>>>>;
+
+/// The gradients of a weight and its bias.
+type WeightAndBias = (Vec<f32>, Vec<f32>);
 
 /// A thread that panicked while it held the lock left whole vectors.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -205,7 +208,7 @@ impl Step {
         batch: usize,
         previous: Option<Option<Activation>>,
         weights: bool,
-    ) -> Result<(Option<Vec<f32>>, Option<(Vec<f32>, Vec<f32>)>)> {
+    ) -> Result<(Option<Vec<f32>>, Option<WeightAndBias>)> {
         let input = previous.is_some();
         let before = |x: &[f32], dx: &mut [f32]| backward_activation(previous.flatten(), x, dx);
         match (&self.kernel, &self.parameters) {
