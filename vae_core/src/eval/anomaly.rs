@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! reconstruction error          1/P ‖x − E[x|z = μ(x)]‖²                                squared pixel value
+//! relative error                ‖x − E[x|z = μ(x)]‖² / Σ x                            squared pixel value per ink
 //! reconstruction probability    −E_q(z|x)[log p(x|z)]        (An & Cho 2015)            nats
 //! negative ELBO                 −E_q(z|x)[log p(x|z)] + KL   (Kingma & Welling 2014)    nats
 //! negative log-likelihood       −log 1/K Σ p(x|z) p(z) / q(z|x)    (Burda et al. 2016)  nats
@@ -29,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result, data::Images, dist::DiagonalGaussian, models::Vae, random::Random};
 
 /// Numbers in the decoded images of one step: 8 MB of float32, which bounds the memory whatever the set and the samples.
-const PIXELS_AT_ONCE: usize = 1 << 21;
+pub(super) const PIXELS_AT_ONCE: usize = 1 << 21;
 
 /// What to call strange. Larger is more anomalous; see the top of this module for the formulas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -37,6 +38,10 @@ const PIXELS_AT_ONCE: usize = 1 << 21;
 pub enum Score {
     /// Mean squared error of the reconstruction at the posterior mean, in squared pixel values; draws nothing.
     ReconstructionError,
+    /// The summed squared error of the same reconstruction relative to the ink of the image, Σ x, for bright strokes on a dark
+    /// ground; draws nothing. An image with little ink, such as a 1, is easy to reconstruct in absolute terms only. The ink
+    /// counts as at least 1, that of one white pixel.
+    RelativeError,
     /// −E_q\[log p(x|z)\] by `samples` draws, in nats (An & Cho 2015).
     ReconstructionProbability,
     /// The same plus the KL in closed form, in nats: an upper bound of −log p(x).
@@ -50,18 +55,25 @@ pub enum Score {
 
 impl Score {
     /// Every score, from the simplest on.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ReconstructionError,
+        Self::RelativeError,
         Self::ReconstructionProbability,
         Self::NegativeElbo,
         Self::NegativeLogLikelihood,
         Self::Kl,
     ];
 
+    /// Whether it is an estimate from draws of q(z|x).
+    pub fn draws(self) -> bool {
+        matches!(self, Self::ReconstructionProbability | Self::NegativeElbo | Self::NegativeLogLikelihood)
+    }
+
     /// "reconstruction-error", "reconstruction-probability", …
     pub fn name(self) -> &'static str {
         match self {
             Self::ReconstructionError => "reconstruction-error",
+            Self::RelativeError => "relative-error",
             Self::ReconstructionProbability => "reconstruction-probability",
             Self::NegativeElbo => "negative-elbo",
             Self::NegativeLogLikelihood => "negative-log-likelihood",
@@ -89,7 +101,7 @@ impl FromStr for Score {
 }
 
 /// Images to look at: [`Images`] or a tensor (B, C, H, W) with values in [0, 1].
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Pixels<'a> {
     /// Bytes, made floats a few at a time.
     Images(&'a Images),
@@ -121,7 +133,7 @@ impl Pixels<'_> {
     }
 
     /// How many images there are, once they fit the model.
-    fn check(&self, vae: &dyn Vae) -> Result<usize> {
+    pub(super) fn check(&self, vae: &dyn Vae) -> Result<usize> {
         let (c, h, w) = vae.image_shape();
         match self.dims()[..] {
             [0, ..] => Err(Error::argument("there are no images to score")),
@@ -134,7 +146,7 @@ impl Pixels<'_> {
     }
 
     /// Images `start..start + n` as float32 on the model's device.
-    fn batch(&self, start: usize, n: usize, vae: &dyn Vae) -> Result<Tensor> {
+    pub(super) fn batch(&self, start: usize, n: usize, vae: &dyn Vae) -> Result<Tensor> {
         let x = match self {
             Self::Images(images) => images.at(&(start..start + n).collect::<Vec<_>>())?,
             Self::Tensor(tensor) => tensor.narrow(0, start, n)?.detach().to_dtype(DType::F32)?,
@@ -178,15 +190,16 @@ pub fn scores<'a>(
     }
     let (c, h, w) = vae.image_shape();
     let at_once = (PIXELS_AT_ONCE / (c * h * w)).max(1);
-    let size = match score {
-        Score::ReconstructionError | Score::Kl => at_once,
-        _ => (at_once / samples).max(1),
-    };
+    let size = if score.draws() { (at_once / samples).max(1) } else { at_once };
     let mut all = Vec::with_capacity(count);
     for start in (0..count).step_by(size) {
         let x = images.batch(start, size.min(count - start), vae)?;
         let batch = match score {
             Score::ReconstructionError => squared_error(vae, &x)?.flatten_from(1)?.mean(1)?,
+            Score::RelativeError => {
+                let ink = x.flatten_from(1)?.sum(1)?.maximum(1.0)?;
+                (squared_error(vae, &x)?.flatten_from(1)?.sum(1)? / ink)?
+            }
             Score::Kl => vae.encode(&x)?.kl_to_standard()?,
             _ => sampled(vae, &x, score, samples, &mut Random::new(seed), at_once)?,
         };

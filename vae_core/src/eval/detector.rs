@@ -1,5 +1,9 @@
 //! A detector: model, score and threshold in one, fitted on normal images, kept in one file, applied to new images.
 //!
+//! [`Detector::fit`] draws the line on one [`Score`]. [`Detector::fit_near`] asks two questions of an image: does its
+//! reconstruction fit, and do normal images have such codes? Each answer is made a p-value on half of the held-out images,
+//! and Fisher's (1932) −ln p₁ − ln p₂ is the score on which the line is drawn with the other half.
+//!
 //! ```
 //! use vae_core::prelude::*;
 //!
@@ -15,24 +19,21 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use std::{fmt, path::Path};
+use std::fmt;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::{
     Threshold,
     anomaly::{Pixels, Score, error_map, scores},
+    neighbours::{Familiar, code_distances, codes},
 };
 use crate::{
-    Error, Result,
-    models::{self, Vae, storage},
-    nn::Params,
+    Result,
+    models::{self, Vae},
+    random::Random,
 };
-
-/// Changes when a file of an older release can no longer be read.
-const FORMAT: u32 = 1;
 
 /// What a [`Detector`] computes, and how often it may cry wolf.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,9 +68,10 @@ pub struct Verdict {
 
 /// A VAE with a score and a threshold; see the top of this module.
 pub struct Detector {
-    vae: Box<dyn Vae>,
-    config: DetectorConfig,
-    threshold: Threshold,
+    pub(super) vae: Box<dyn Vae>,
+    pub(super) config: DetectorConfig,
+    pub(super) threshold: Threshold,
+    pub(super) familiar: Option<Familiar>,
 }
 
 impl Detector {
@@ -78,13 +80,39 @@ impl Detector {
     /// does not change it.
     ///
     /// # Errors
-    /// Those of [`scores`] and [`Threshold::fit`], and [`Error::Argument`] for a model of a kind that is not this crate's.
+    /// Those of [`scores`] and [`Threshold::fit`], and [`Error::Argument`](crate::Error::Argument) for a model of a kind that is not this crate's.
     pub fn fit<'a>(vae: &dyn Vae, normal: impl Into<Pixels<'a>>, config: DetectorConfig) -> Result<Self> {
-        let own = models::build(&vae.config(), vae.device())?;
-        own.params().restore(&vae.params().snapshot()?)?;
-        let normal = scores(own.as_ref(), normal, config.score, config.samples, config.seed)?;
+        let vae = copy(vae)?;
+        let normal = scores(vae.as_ref(), normal, config.score, config.samples, config.seed)?;
         let threshold = Threshold::fit(&normal, config.false_positive_rate)?;
-        Ok(Self { vae: own, config, threshold })
+        Ok(Self { vae, config, threshold, familiar: None })
+    }
+
+    /// A detector that also asks how far the code is from the `neighbours` nearest codes of `known` normal images, usually
+    /// those of training. `normal` are held-out ones, as in [`Detector::fit`]; a half of them, drawn with the seed of
+    /// `config`, makes p-values of score and distance, and the other half sets the threshold.
+    ///
+    /// # Errors
+    /// As [`Detector::fit`], and [`Error::Argument`](crate::Error::Argument) unless `neighbours` is between 1 and the number of known images.
+    pub fn fit_near<'a>(
+        vae: &dyn Vae,
+        known: impl Into<Pixels<'a>>,
+        neighbours: usize,
+        normal: impl Into<Pixels<'a>>,
+        config: DetectorConfig,
+    ) -> Result<Self> {
+        let (vae, normal) = (copy(vae)?, normal.into());
+        let known = codes(vae.as_ref(), known)?;
+        let all = scores(vae.as_ref(), normal, config.score, config.samples, config.seed)?;
+        let distances = code_distances(&known, &codes(vae.as_ref(), normal)?, neighbours)?;
+        let order = Random::new(config.seed).permutation(all.len());
+        let (first, second) = order.split_at(all.len() / 2);
+        let pick = |values: &[f64], places: &[usize]| places.iter().map(|&i| values[i]).collect::<Vec<_>>();
+        let familiar =
+            Familiar { codes: known, neighbours, scores: pick(&all, first), distances: pick(&distances, first) };
+        let combined = familiar.combine(&pick(&all, second), &pick(&distances, second))?;
+        let threshold = Threshold::fit(&combined, config.false_positive_rate)?;
+        Ok(Self { vae, config, threshold, familiar: Some(familiar) })
     }
 
     /// What was asked for.
@@ -105,11 +133,13 @@ impl Detector {
     /// The score of every image, in order.
     ///
     /// # Errors
-    /// Those of [`scores`]: among others [`Error::Shape`], with both shapes, for images of another shape than those that
+    /// Those of [`scores`]: among others [`Error::Shape`](crate::Error::Shape), with both shapes, for images of another shape than those that
     /// the detector was fitted on.
     pub fn scores<'a>(&self, images: impl Into<Pixels<'a>>) -> Result<Vec<f64>> {
-        let DetectorConfig { score, samples, seed, .. } = self.config;
-        scores(self.vae(), images, score, samples, seed)
+        let (images, DetectorConfig { score, samples, seed, .. }) = (images.into(), self.config);
+        let own = scores(self.vae(), images, score, samples, seed)?;
+        let Some(familiar) = &self.familiar else { return Ok(own) };
+        familiar.combine(&own, &familiar.distances_of(&codes(self.vae(), images)?)?)
     }
 
     /// The verdict on every image, in order.
@@ -129,58 +159,16 @@ impl Detector {
     pub fn error_map<'a>(&self, images: impl Into<Pixels<'a>>) -> Result<Tensor> {
         error_map(self.vae(), images)
     }
-
-    /// Writes the detector to one safetensors file, whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Io`] and [`Error::File`] when the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let description = json!({
-            "format": FORMAT,
-            "model": self.vae.config(),
-            "detector": serde_json::to_value(self.config).map_err(|error| Error::file(path, error.to_string()))?,
-            "threshold": serde_json::to_value(self.threshold).map_err(|error| Error::file(path, error.to_string()))?,
-        });
-        let checksum = checksum(&description, self.vae.params())?;
-        let value = json!({ "kind": "detector", "checksum": checksum, "description": description });
-        storage::save(self.vae.params(), &value, path)
-    }
-
-    /// The detector that [`Detector::save`] wrote; its scores have the same bits on the same kind of device.
-    ///
-    /// # Errors
-    /// [`Error::Io`] when the file cannot be read, [`Error::File`] when it is damaged or holds no detector.
-    pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
-        let path = path.as_ref();
-        let wrong = |problem: String| Error::file(path, problem);
-        let (tensors, value) = storage::read(path)?;
-        if value["kind"] != "detector" {
-            return Err(wrong(format!("expected a detector, as Detector::save writes it, got {}", value["kind"])));
-        }
-        let description = &value["description"];
-        if description["format"] != FORMAT {
-            let format = &description["format"];
-            return Err(wrong(format!("a detector of format {format}; this release reads format {FORMAT}")));
-        }
-        let vae = models::build(&description["model"], device).map_err(|error| wrong(error.to_string()))?;
-        vae.params().restore(&tensors).map_err(|error| wrong(error.to_string()))?;
-        if value["checksum"] != checksum(description, vae.params())? {
-            return Err(wrong("is damaged: its checksum is not that of its content; save it anew".into()));
-        }
-        fn part<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, serde_json::Error> {
-            serde_json::from_value(value.clone())
-        }
-        let config = part(&description["detector"]).map_err(|error| wrong(format!("its settings: {error}")))?;
-        let threshold = part(&description["threshold"]).map_err(|error| wrong(format!("its threshold: {error}")))?;
-        Ok(Self { vae, config, threshold })
-    }
 }
 
 impl fmt::Display for Detector {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let (c, h, w) = self.vae.image_shape();
-        write!(f, "{} of images {c}×{h}×{w}, anomalous above {}", self.config.score, self.threshold)
+        let near = match &self.familiar {
+            Some(familiar) => format!(" and distance from {} codes", familiar.codes.dims()[0]),
+            None => String::new(),
+        };
+        write!(f, "{}{near} of images {c}×{h}×{w}, anomalous above {}", self.config.score, self.threshold)
     }
 }
 
@@ -190,14 +178,9 @@ impl fmt::Debug for Detector {
     }
 }
 
-/// CRC-32 of the description and of every weight: safetensors notices a file that was cut short, not a flipped bit.
-fn checksum(description: &Value, params: &Params) -> Result<u32> {
-    let mut crc = flate2::Crc::new();
-    crc.update(description.to_string().as_bytes());
-    for (name, var) in params.iter() {
-        crc.update(name.as_bytes());
-        let weights = var.flatten_all()?.to_vec1::<f32>()?;
-        crc.update(&weights.iter().flat_map(|weight| weight.to_le_bytes()).collect::<Vec<_>>());
-    }
-    Ok(crc.sum())
+/// The same model with weights of its own.
+fn copy(vae: &dyn Vae) -> Result<Box<dyn Vae>> {
+    let own = models::build(&vae.config(), vae.device())?;
+    own.params().restore(&vae.params().snapshot()?)?;
+    Ok(own)
 }

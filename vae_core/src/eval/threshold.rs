@@ -88,6 +88,28 @@ impl Threshold {
     }
 }
 
+/// The p-value of each score among those of held-out normal images: p = (1 + #{normal ≥ score}) / (n + 1), (0, 1].
+///
+/// A new normal image has p ≤ α with probability at most α, whatever the scores' distribution, so p-values of scores in
+/// different units can be compared, and combined: Fisher (1932) adds up −ln p.
+///
+/// ```
+/// let p = vae_core::eval::p_values(&[3.0, 1.0, 2.0], &[0.0, 2.0, 9.0])?;
+/// assert_eq!(p, [1.0, 0.75, 0.25]);
+/// # Ok::<(), vae_core::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Argument`] when there are no scores on either side, or one that is not finite.
+pub fn p_values(normal: &[f64], scores: &[f64]) -> Result<Vec<f64>> {
+    finite("normal", normal)?;
+    finite("new", scores)?;
+    let mut sorted = normal.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let n = normal.len();
+    Ok(scores.iter().map(|score| (1 + n - sorted.partition_point(|x| x < score)) as f64 / (n + 1) as f64).collect())
+}
+
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Self { value, rank, count, .. } = self;
