@@ -80,7 +80,8 @@ impl Detector {
     /// does not change it.
     ///
     /// # Errors
-    /// Those of [`scores`] and [`Threshold::fit`], and [`Error::Argument`](crate::Error::Argument) for a model of a kind that is not this crate's.
+    /// Those of [`scores`] and [`Threshold::fit`], and [`Error::Argument`](crate::Error::Argument) for a model of a kind
+    /// that is not this crate's.
     pub fn fit<'a>(vae: &dyn Vae, normal: impl Into<Pixels<'a>>, config: DetectorConfig) -> Result<Self> {
         let vae = copy(vae)?;
         let normal = scores(vae.as_ref(), normal, config.score, config.samples, config.seed)?;
@@ -93,7 +94,8 @@ impl Detector {
     /// `config`, makes p-values of score and distance, and the other half sets the threshold.
     ///
     /// # Errors
-    /// As [`Detector::fit`], and [`Error::Argument`](crate::Error::Argument) unless `neighbours` is between 1 and the number of known images.
+    /// As [`Detector::fit`], and [`Error::Argument`](crate::Error::Argument) unless `neighbours` is between 1 and the
+    /// number of known images.
     pub fn fit_near<'a>(
         vae: &dyn Vae,
         known: impl Into<Pixels<'a>>,
