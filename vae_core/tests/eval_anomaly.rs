@@ -44,9 +44,8 @@ fn close(got: &[f64], want: &[f64], tolerance: f64) {
     }
 }
 
-/// Where every pixel is a coin and the posterior is the prior, each score is known: ¼ (per pixel and, of a white image, per
-/// ink), 784 ln 2 and 0, however many samples
-/// are drawn, also more than are decoded at a time.
+/// Where every pixel is a coin and the posterior is the prior, each score is known: ¼ (per pixel and, of a white image,
+/// per ink), 784 ln 2 and 0, however many samples are drawn, also more than are decoded at a time.
 #[test]
 fn coins() {
     let (vae, white) = (blank(), Images::new(vec![255; 3 * 784], vec![0; 3], (1, 28, 28), &CPU).unwrap());
@@ -58,9 +57,9 @@ fn coins() {
     }
 }
 
-/// In a linear Gaussian VAE, x = w z + b + σ ε, log p(x) is a Gaussian's, N(b, σ² I + w wᵀ). The importance-weighted score
-/// tends to it with any encoder; with the exact posterior as the encoder one sample is enough, and the negative ELBO is it
-/// too.
+/// In a linear Gaussian VAE, x = w z + b + σ ε, log p(x) is a Gaussian's, N(b, σ² I + w wᵀ). The importance-weighted
+/// score tends to it with any encoder; with the exact posterior as the encoder one sample is enough, and the negative
+/// ELBO is it too.
 #[test]
 fn linear_gaussian() {
     let (w, b, variance) = ([0.5f32, -0.3, 0.8, 0.1], [0.4f32, 0.5, 0.2, 0.6], 0.1);
@@ -189,7 +188,8 @@ fn verdicts() {
     }
 }
 
-/// The combination is −ln p₁ − ln p₂ of score and distance, on one half of the held-out images; the other sets the line.
+/// The combination is −ln p₁ − ln p₂ of score and distance, on one half of the held-out images; the other sets the
+/// line.
 #[test]
 fn score_and_distance() {
     let (detector, normal) = near_detector();

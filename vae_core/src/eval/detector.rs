@@ -1,8 +1,8 @@
 //! A detector: model, score and threshold in one, fitted on normal images, kept in one file, applied to new images.
 //!
 //! [`Detector::fit`] draws the line on one [`Score`]. [`Detector::fit_near`] asks two questions of an image: does its
-//! reconstruction fit, and do normal images have such codes? Each answer is made a p-value on half of the held-out images,
-//! and Fisher's (1932) −ln p₁ − ln p₂ is the score on which the line is drawn with the other half.
+//! reconstruction fit, and do normal images have such codes? Each answer is made a p-value on half of the held-out
+//! images, and Fisher's (1932) −ln p₁ − ln p₂ is the score on which the line is drawn with the other half.
 //!
 //! ```
 //! use vae_core::prelude::*;
@@ -76,12 +76,12 @@ pub struct Detector {
 
 impl Detector {
     /// A detector whose threshold keeps the false-positive rate on images like `normal`: those held out, which training
-    /// has not seen. See [`Threshold`] for what is promised. The detector has weights of its own: training `vae` further
-    /// does not change it.
+    /// has not seen. See [`Threshold`] for what is promised. The detector has weights of its own: training `vae`
+    /// further does not change it.
     ///
     /// # Errors
-    /// Those of [`scores`] and [`Threshold::fit`], and [`Error::Argument`](crate::Error::Argument) for a model of a kind
-    /// that is not this crate's.
+    /// Those of [`scores`] and [`Threshold::fit`], and [`Error::Argument`](crate::Error::Argument) for a model of a
+    /// kind that is not this crate's.
     pub fn fit<'a>(vae: &dyn Vae, normal: impl Into<Pixels<'a>>, config: DetectorConfig) -> Result<Self> {
         let vae = copy(vae)?;
         let normal = scores(vae.as_ref(), normal, config.score, config.samples, config.seed)?;
@@ -89,8 +89,9 @@ impl Detector {
         Ok(Self { vae, config, threshold, familiar: None })
     }
 
-    /// A detector that also asks how far the code is from the `neighbours` nearest codes of `known` normal images, usually
-    /// those of training. `normal` are held-out ones, as in [`Detector::fit`]; a half of them, drawn with the seed of
+    /// A detector that also asks how far the code is from the `neighbours` nearest codes of `known` normal images,
+    /// usually those of training. `normal` are held-out ones, as in [`Detector::fit`]; a half of them, drawn with the
+    /// seed of
     /// `config`, makes p-values of score and distance, and the other half sets the threshold.
     ///
     /// # Errors
@@ -135,8 +136,8 @@ impl Detector {
     /// The score of every image, in order.
     ///
     /// # Errors
-    /// Those of [`scores`]: among others [`Error::Shape`](crate::Error::Shape), with both shapes, for images of another shape than those that
-    /// the detector was fitted on.
+    /// Those of [`scores`]: among others [`Error::Shape`](crate::Error::Shape), with both shapes, for images of another
+    /// shape than those that the detector was fitted on.
     pub fn scores<'a>(&self, images: impl Into<Pixels<'a>>) -> Result<Vec<f64>> {
         let (images, DetectorConfig { score, samples, seed, .. }) = (images.into(), self.config);
         let own = scores(self.vae(), images, score, samples, seed)?;

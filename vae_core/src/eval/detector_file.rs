@@ -99,7 +99,8 @@ impl Detector {
     }
 }
 
-/// CRC-32 of the description and every tensor, by name: safetensors notices a file that was cut short, not a flipped bit.
+/// CRC-32 of the description and every tensor, by name: safetensors notices a file that was cut short, not a flipped
+/// bit.
 fn checksum(description: &Value, tensors: &BTreeMap<String, Tensor>) -> Result<u32> {
     let mut crc = flate2::Crc::new();
     crc.update(description.to_string().as_bytes());

@@ -4,8 +4,8 @@
 //! d(x) = 1/k Σ ‖μ(x) − μ(x')‖ over the k images x' of a normal set whose codes are nearest
 //! ```
 //! A decoder that has learned nine digits can often draw the tenth: then the reconstruction gives nothing away, but the
-//! code lies where no normal image has one. The KL does not see that, for it measures the distance to the prior, which is
-//! everywhere dense, and not to the codes that are in use.
+//! code lies where no normal image has one. The KL does not see that, for it measures the distance to the prior, which
+//! is everywhere dense, and not to the codes that are in use.
 //!
 //! ```
 //! use vae_core::{candle::{Device, Tensor}, eval::code_distances};
@@ -44,7 +44,8 @@ pub fn codes<'a>(vae: &dyn Vae, images: impl Into<Pixels<'a>>) -> Result<Tensor>
 /// The mean distance of each code in `new`, (M, D), from the `neighbours` nearest ones in `normal`, (N, D): M numbers.
 ///
 /// # Errors
-/// [`Error::Shape`] unless both are matrices of the same width, [`Error::Argument`] unless `neighbours` is between 1 and N.
+/// [`Error::Shape`] unless both are matrices of the same width, [`Error::Argument`] unless `neighbours` is between 1
+/// and N.
 pub fn code_distances(normal: &Tensor, new: &Tensor, neighbours: usize) -> Result<Vec<f64>> {
     let ([n, d], [_, new_d]) = (normal.dims(), new.dims()) else {
         let got = if normal.rank() == 2 { new } else { normal }.dims().to_vec();
@@ -72,7 +73,8 @@ pub fn code_distances(normal: &Tensor, new: &Tensor, neighbours: usize) -> Resul
     Ok(new.par_iter().map(nearest).collect())
 }
 
-/// Codes of normal images, with scores and distances of others, held out: what it takes to combine a score with the distance.
+/// Codes of normal images, with scores and distances of others, held out: what it takes to combine a score with the
+/// distance.
 #[derive(Clone, Debug)]
 pub(super) struct Familiar {
     /// Where normal images are, (N, D).

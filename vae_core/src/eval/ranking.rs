@@ -148,9 +148,9 @@ impl Ranking {
         points
     }
 
-    /// A confidence interval for `measure` by the stratified percentile bootstrap (Efron & Tibshirani 1993, chapter 13):
-    /// normal and anomalous scores are drawn anew with replacement, each as many as there are, `resamples` times, and the
-    /// interval leaves out (1 − `level`)/2 of the results on either side.
+    /// A confidence interval for `measure` by the stratified percentile bootstrap (Efron & Tibshirani 1993, chapter
+    /// 13): normal and anomalous scores are drawn anew with replacement, each as many as there are, `resamples` times,
+    /// and the interval leaves out (1 − `level`)/2 of the results on either side.
     ///
     /// It is about other images of the same kind scored by the *same* model; another training run varies on its own. It
     /// is a little short for few images and near the ends of \[0, 1\].

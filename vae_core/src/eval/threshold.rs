@@ -3,11 +3,11 @@
 //! ```text
 //! k = n + 1 − ⌊α (n + 1)⌋        threshold = the k-th smallest of n normal scores        anomalous: score > threshold
 //! ```
-//! A new normal image is equally likely to take any of the n + 1 places among the n held-out ones, so that
-//! P(score > threshold) ≤ α, exactly, for every n and every distribution: the split conformal quantile (Vovk, Gammerman &
-//! Shafer 2005; Laxhammar & Falkman 2010 for anomalies). It asks that held-out and new images are drawn alike and that
-//! the model has not been trained on the held-out ones. The probability is over both: for the threshold at hand the rate
-//! on new images is a draw from Beta(n + 1 − k, k) when scores do not tie, whose mean and spread are
+//! A new normal image is equally likely to take any of the n + 1 places among the n held-out ones, so that P(score >
+//! threshold) ≤ α, exactly, for every n and every distribution: the split conformal quantile (Vovk, Gammerman & Shafer
+//! 2005; Laxhammar & Falkman 2010 for anomalies). It asks that held-out and new images are drawn alike and that the
+//! model has not been trained on the held-out ones. The probability is over both: for the threshold at hand the rate on
+//! new images is a draw from Beta(n + 1 − k, k) when scores do not tie, whose mean and spread are
 //! [`Threshold::expected_rate`] and [`Threshold::spread`].
 //!
 //! ```
@@ -59,8 +59,8 @@ impl Threshold {
         if above == 0 {
             let needed = (1.0 / false_positive_rate - 1e-9).ceil() - 1.0;
             return Err(Error::argument(format!(
-                "{count} normal scores cannot promise a false-positive rate of {false_positive_rate}: expected at least \
-                 {needed}, or a rate of {:.2e} or more",
+                "{count} normal scores cannot promise a false-positive rate of {false_positive_rate}: expected at \
+                 least {needed}, or a rate of {:.2e} or more",
                 1.0 / (count + 1) as f64
             )));
         }
