@@ -8,7 +8,7 @@ use vae_core::{
     candle::{DType, Device, Tensor},
     data::Images,
     eval::{Detector, DetectorConfig, Score, code_distances, codes, error_map, p_values, scores},
-    models::{self, MlpVae, MlpVaeConfig, Observation, Vae},
+    models::{self, ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Observation, Vae},
     random::Random,
 };
 
@@ -102,16 +102,16 @@ fn scores_are_functions_of_the_image() {
     let vae = vae(MlpVaeConfig { hidden: vec![9], latent: 4, ..Default::default() });
     let images = noise(300, (1, 28, 28));
     for score in Score::ALL {
-        let all = scores(&vae, &images, score, 50, 1).unwrap();
-        assert_eq!(all, scores(&vae, &images, score, 50, 1).unwrap());
-        close(&all, &scores(&vae, &images.tensor().unwrap(), score, 50, 1).unwrap(), 1e-6);
+        let all = scores(&vae, &images, score, 8, 1).unwrap();
+        assert_eq!(all, scores(&vae, &images, score, 8, 1).unwrap());
+        close(&all, &scores(&vae, &images.tensor().unwrap(), score, 8, 1).unwrap(), 1e-6);
         let backwards = images.select(&(0..300).rev().collect::<Vec<_>>()).unwrap();
-        let back: Vec<f64> = scores(&vae, &backwards, score, 50, 1).unwrap().into_iter().rev().collect();
+        let back: Vec<f64> = scores(&vae, &backwards, score, 8, 1).unwrap().into_iter().rev().collect();
         close(&back, &all, 1e-5);
-        let alone = scores(&vae, &images.select(&[123]).unwrap(), score, 50, 1).unwrap();
+        let alone = scores(&vae, &images.select(&[123]).unwrap(), score, 8, 1).unwrap();
         close(&alone, &all[123..124], 1e-5);
 
-        assert_eq!(all != scores(&vae, &images, score, 50, 2).unwrap(), score.draws(), "{score}");
+        assert_eq!(all != scores(&vae, &images, score, 8, 2).unwrap(), score.draws(), "{score}");
     }
     let map = error_map(&vae, &images).unwrap();
     assert_eq!(map.dims(), [300, 1, 28, 28]);
@@ -207,6 +207,14 @@ fn score_and_distance() {
     close(&combined, &p.iter().zip(&q).map(|(p, q)| -(p * q).ln()).collect::<Vec<_>>(), 1e-12);
 }
 
+/// A colour model of the other kind makes a detector too.
+fn conv_detector() -> (Detector, Images) {
+    let config = ConvVaeConfig::mirrored((3, 6, 6), &[(4, 2)], 2).unwrap();
+    let normal = noise(30, (3, 6, 6));
+    let vae = ConvVae::new(config, &CPU, 1).unwrap();
+    (Detector::fit(&vae, &normal, DetectorConfig::default()).unwrap(), normal)
+}
+
 /// Distances agree with sorting them all; too many neighbours, other widths and vectors are refused.
 #[test]
 fn distances() {
@@ -250,7 +258,7 @@ fn a_detector_has_its_own_weights() {
 fn detectors_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("detector.safetensors");
-    for (detector, normal) in Score::ALL.map(detector).into_iter().chain([near_detector()]) {
+    for (detector, normal) in Score::ALL.map(detector).into_iter().chain([near_detector(), conv_detector()]) {
         detector.save(&path).unwrap();
         let loaded = Detector::load(&path, &CPU).unwrap();
         assert_eq!((loaded.config(), loaded.threshold()), (detector.config(), detector.threshold()));

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use candle_core::Device;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{MlpVae, Vae, storage};
+use super::{ConvVae, MlpVae, Vae, storage};
 use crate::{Error, Result};
 
 /// The model that [`Vae::save`] wrote, of any kind that this crate has.
@@ -36,12 +37,15 @@ pub fn open(path: impl AsRef<Path>, device: &Device) -> Result<Box<dyn Vae>> {
 /// # Errors
 /// [`Error::Argument`] for a kind that this crate does not have, or a configuration that does not fit the kind.
 pub(crate) fn build(stored: &Value, device: &Device) -> Result<Box<dyn Vae>> {
-    let config = || stored["config"].clone();
-    let unreadable =
-        |error: serde_json::Error| Error::argument(format!("the configuration of its model cannot be read: {error}"));
     match stored["kind"].as_str() {
-        Some("mlp") => Ok(Box::new(MlpVae::new(serde_json::from_value(config()).map_err(unreadable)?, device, 0)?)),
-        Some(kind) => Err(Error::argument(format!("expected a model of kind \"mlp\", got {kind:?}"))),
+        Some("mlp") => Ok(Box::new(MlpVae::new(config(stored)?, device, 0)?)),
+        Some("conv") => Ok(Box::new(ConvVae::new(config(stored)?, device, 0)?)),
+        Some(kind) => Err(Error::argument(format!("expected a model of kind \"mlp\" or \"conv\", got {kind:?}"))),
         None => Err(Error::argument("expected a model with its configuration, as Vae::save writes it, got none")),
     }
+}
+
+fn config<C: DeserializeOwned>(stored: &Value) -> Result<C> {
+    serde_json::from_value(stored["config"].clone())
+        .map_err(|error| Error::argument(format!("the configuration of its model cannot be read: {error}")))
 }
