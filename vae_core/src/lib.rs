@@ -21,7 +21,7 @@
 //! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |
 //! | [`optim`] | Adam |
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
-//! | [`eval`] | how good a model is: errors of reconstructions, PSNR, SSIM |
+//! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors |
 //! | [`check`] | comparisons for check cells and exercises |
 //! | [`viz`] | figures that a notebook shows and a file keeps |
 //!
@@ -86,7 +86,7 @@ pub mod prelude {
     pub use crate::data::{self, Batch, Corruption, Dataset, Images, Picture, binarize};
     pub use crate::device::best_device;
     pub use crate::dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood};
-    pub use crate::eval;
+    pub use crate::eval::{self, Detector, DetectorConfig, Ranking, Score, Threshold, scores};
     pub use crate::models::{ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Observation, Vae};
     pub use crate::nn::{
         Activation, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, Layer, Linear, Params, Stack,

@@ -1,3 +1,22 @@
-//! Evaluation: how good a model is, in numbers.
+//! Evaluation: how good a model is, and what for, in numbers.
+//!
+//! - [`recon`]: errors of reconstructions, PSNR, SSIM
+//! - [`anomaly`]: one number per image, larger the stranger; [`Score`] names them, [`scores`] computes them
+//! - [`neighbours`]: how far a code is from the codes of normal images
+//! - [`ranking`]: how well numbers tell two sets apart: AUROC, average precision, ROC curve, bootstrap intervals
+//! - [`threshold`]: where to draw the line for a stated false-positive rate; p-values
+//! - [`detector`]: model, score and threshold in one file
 
+pub mod anomaly;
+pub mod detector;
+mod detector_file;
+pub mod neighbours;
+pub mod ranking;
 pub mod recon;
+pub mod threshold;
+
+pub use anomaly::{Pixels, Score, error_map, scores};
+pub use detector::{Detector, DetectorConfig, Verdict};
+pub use neighbours::{code_distances, codes};
+pub use ranking::{Interval, Ranking, RocPoint};
+pub use threshold::{Threshold, p_values};

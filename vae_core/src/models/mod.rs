@@ -9,12 +9,15 @@
 mod conv;
 mod conv_config;
 mod mlp;
+mod open;
 pub(crate) mod storage;
 mod summary;
 
 pub use conv::ConvVae;
 pub use conv_config::ConvVaeConfig;
 pub use mlp::{MlpVae, MlpVaeConfig};
+pub(crate) use open::build;
+pub use open::open;
 pub(crate) use summary::thousands;
 pub use summary::{LayerRow, Summary};
 
