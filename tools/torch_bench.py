@@ -1,0 +1,170 @@
+"""PyTorch's side of `make bench`: the same models, the same images, one question and one answer a line.
+
+Usage: torch_bench.py PIXELS THREADS, where PIXELS holds 28x28 grey images as bytes. A question is a JSON object with `what`:
+hello, step (with `mode` eager or compiled), encode, decode, epoch. `answer` is milliseconds, for an epoch seconds, or null
+where PyTorch cannot do it here.
+"""
+
+import json
+import statistics
+import sys
+import time
+
+import numpy
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+class Mlp(nn.Module):
+    def __init__(self, hidden: list[int], latent: int):
+        super().__init__()
+        widths = [784, *hidden]
+        self.encoder = nn.Sequential(
+            *(layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.ReLU()))
+        )
+        self.mu, self.log_var = nn.Linear(widths[-1], latent), nn.Linear(widths[-1], latent)
+        widths = [latent, *reversed(hidden)]
+        self.decoder = nn.Sequential(
+            *(layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.ReLU())),
+            nn.Linear(widths[-1], 784),
+        )
+
+    def encode(self, x):
+        h = self.encoder(x.view(-1, 784))
+        return self.mu(h), self.log_var(h)
+
+    def decode(self, z):
+        return self.decoder(z).view(-1, 1, 28, 28)
+
+
+class Conv(nn.Module):
+    def __init__(self, latent: int):
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Conv2d(1, 32, 3, padding=1),
+            nn.LeakyReLU(0.01),
+            nn.Conv2d(32, 64, 3, stride=2, padding=1),
+            nn.LeakyReLU(0.01),
+            nn.Conv2d(64, 72, 3, stride=2, padding=1),
+            nn.LeakyReLU(0.01),
+            nn.Conv2d(72, 64, 3, padding=1),
+            nn.Flatten(),
+        )
+        self.mu, self.log_var = nn.Linear(3136, latent), nn.Linear(3136, latent)
+        self.decoder = nn.Sequential(
+            nn.Linear(latent, 3136),
+            nn.Unflatten(1, (64, 7, 7)),
+            nn.ConvTranspose2d(64, 64, 3, padding=1),
+            nn.LeakyReLU(0.01),
+            nn.ConvTranspose2d(64, 72, 3, stride=2, padding=1),
+            nn.LeakyReLU(0.01),
+            nn.ConvTranspose2d(72, 32, 3, stride=2),
+            nn.LeakyReLU(0.01),
+            nn.ConvTranspose2d(32, 1, 4, padding=1),
+        )
+
+    def encode(self, x):
+        h = self.encoder(x)
+        return self.mu(h), self.log_var(h)
+
+    def decode(self, z):
+        return self.decoder(z)
+
+
+def make(name: str, latent: int) -> nn.Module:
+    torch.manual_seed(1)
+    hidden = {"mlp": [400], "mlp2": [400, 400], "dense512": [512]}
+    return Conv(latent) if name == "conv" else Mlp(hidden[name], latent)
+
+
+def loss_of(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    mu, log_var = model.encode(x)
+    z = mu + torch.exp(0.5 * log_var) * torch.randn_like(mu)
+    reconstruction = F.binary_cross_entropy_with_logits(model.decode(z), x, reduction="sum")
+    kl = -0.5 * torch.sum(1 + log_var - mu.pow(2) - log_var.exp())
+    return (reconstruction + kl) / len(x)
+
+
+class Steps:
+    """A model in training on one batch."""
+
+    def __init__(self, name: str, batch: int, latent: int, compiled: bool):
+        self.model = make(name, latent)
+        self.optimizer = torch.optim.Adam(self.model.parameters())
+        self.x = images[:batch].float().div(255)
+        self.loss_of = torch.compile(loss_of) if compiled else loss_of
+        self()
+
+    def __call__(self):
+        loss = self.loss_of(self.model, self.x)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+def turn(f, seconds: float) -> float:
+    """The median of as many calls as fit, in milliseconds."""
+    times, start = [], time.perf_counter()
+    while len(times) < 3 or time.perf_counter() - start < seconds:
+        begin = time.perf_counter()
+        f()
+        times.append((time.perf_counter() - begin) * 1e3)
+    return statistics.median(times)
+
+
+def epoch(name: str, batch: int, latent: int) -> float:
+    """One epoch with images kept as bytes, shuffled and turned into floats batch by batch."""
+    model = make(name, latent)
+    optimizer = torch.optim.Adam(model.parameters())
+    start, total = time.perf_counter(), 0.0
+    for indices in torch.randperm(len(images)).split(batch):
+        x = images[indices].float().div(255)
+        loss = loss_of(model, x)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(x)
+    return time.perf_counter() - start
+
+
+def infer(question: dict):
+    model = make(question["model"], question["latent"])
+    x, z = images[: question["batch"]].float().div(255), torch.randn(question["batch"], question["latent"])
+    run = (lambda: model.encode(x)) if question["what"] == "encode" else (lambda: torch.sigmoid(model.decode(z)))
+
+    def without_gradients():
+        with torch.no_grad():
+            run()
+
+    return without_gradients
+
+
+images = torch.from_numpy(numpy.fromfile(sys.argv[1], dtype=numpy.uint8)).view(-1, 1, 28, 28)
+torch.set_num_threads(int(sys.argv[2]))
+ready: dict = {}
+
+for line in sys.stdin:
+    question = json.loads(line)
+    what = question["what"]
+    if what == "hello":
+        print(json.dumps({"version": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
+        continue
+    key = json.dumps({k: v for k, v in question.items() if k != "seconds"})
+    try:
+        if what == "epoch":
+            answer = epoch(question["model"], question["batch"], question["latent"])
+        else:
+            if key not in ready:
+                # One at a time: a model that waits should not sit in the caches of the one that runs.
+                if len(ready) > 3:
+                    ready.clear()
+                if what == "step":
+                    compiled = question["mode"] == "compiled"
+                    ready[key] = Steps(question["model"], question["batch"], question["latent"], compiled)
+                else:
+                    ready[key] = infer(question)
+            answer = turn(ready[key], question["seconds"])
+    except Exception as error:
+        print(f"PyTorch: {question}: {type(error).__name__}: {str(error)[:300]}", file=sys.stderr)
+        answer = None
+    print(json.dumps({"answer": answer}), flush=True)

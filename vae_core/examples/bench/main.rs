@@ -1,0 +1,193 @@
+//! How long a training step, an epoch, an encoding and a decoding take, beside PyTorch on the same machine.
+//!
+//! ```text
+//! make bench                                          ours alone, with the floor
+//! make bench TORCH=/path/to/python JSON=bench.json    beside PyTorch, eager and compiled
+//! ```
+//! A figure is the median of rounds; the rounds of all programs take turns, so that whatever else the machine does meets
+//! them alike. The floor is the time that the step's multiplications would take at the speed of one large matrix product,
+//! measured in the same run.
+
+mod models;
+mod torch;
+
+use std::{path::PathBuf, time::Instant};
+
+use clap::Parser;
+use models::{Model, Subject};
+use torch::Torch;
+use vae_core::prelude::*;
+
+/// Time training steps, epochs and inference.
+#[derive(Parser)]
+struct Arguments {
+    /// Which models, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "mlp,mlp2,dense512,conv")]
+    models: Vec<Model>,
+    /// Images per step, instead of 128 (conv: 100); several separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    batch: Vec<usize>,
+    /// How often each program has its turn.
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
+    /// Dimension of the latent space, instead of the model's own.
+    #[arg(long)]
+    latent: Option<usize>,
+    /// A Python with PyTorch, to compare with.
+    #[arg(long)]
+    torch: Option<PathBuf>,
+    /// Only training steps: no epochs, no inference.
+    #[arg(long)]
+    steps_only: bool,
+    /// Where to write the training steps as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// Seconds in which one turn should end.
+const TURN: f64 = 0.4;
+
+fn main() -> std::process::ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Milliseconds of `f`, the median over as many calls as fit one turn.
+fn turn(mut f: impl FnMut() -> Result<()>) -> Result<f64> {
+    let start = Instant::now();
+    let mut times = vec![];
+    while times.len() < 3 || start.elapsed().as_secs_f64() < TURN {
+        let start = Instant::now();
+        f()?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(median(&mut times))
+}
+
+/// Medians over rounds in which every contestant has one turn; `None` for one that cannot compete.
+fn rounds(count: usize, contestants: &mut [&mut dyn FnMut() -> Result<Option<f64>>]) -> Result<Vec<Option<f64>>> {
+    let mut times = vec![vec![]; contestants.len()];
+    // The first turn of each warms up: memory, threads, compiled graphs.
+    for round in 0..=count {
+        for (contestant, times) in contestants.iter_mut().zip(&mut times) {
+            if let Some(time) = contestant()?.filter(|_| round > 0) {
+                times.push(time);
+            }
+        }
+    }
+    Ok(times.iter_mut().map(|times| (!times.is_empty()).then(|| median(times))).collect())
+}
+
+/// Operations per second of a large matrix product in float32.
+fn gemm_rate() -> Result<f64> {
+    const SIDE: usize = 2048;
+    let a = Random::new(1).normal((SIDE, SIDE), &Device::Cpu)?;
+    a.matmul(&a)?;
+    let mut times = vec![];
+    for _ in 0..9 {
+        let start = Instant::now();
+        a.matmul(&a)?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    Ok(2.0 * (SIDE as f64).powi(3) / median(&mut times))
+}
+
+fn show(value: Option<f64>) -> String {
+    value.map_or("–".into(), |value| format!("{value:.2}"))
+}
+
+fn ratio(ours: f64, theirs: Option<f64>) -> String {
+    theirs.map_or("–".into(), |theirs| format!("{:.2}", ours / theirs))
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let images = data::digits(&Device::Cpu)?.train;
+    let torch = arguments.torch.as_deref().map(|python| Torch::start(python, &images)).transpose()?;
+    println!("training step, milliseconds: forward, backward, Adam; medians of {} rounds", arguments.rounds);
+    println!("model      batch    ours   eager  compiled   floor | ours/eager  ours/compiled  floor/ours");
+    let mut rows = vec![];
+    for &model in &arguments.models {
+        let own = [model.batch()];
+        for &batch in if arguments.batch.is_empty() { &own[..] } else { &arguments.batch } {
+            let mut subject = Subject::new(model, batch, arguments.latent, &images)?;
+            let theirs = |mode: &'static str| {
+                let torch = torch.as_ref();
+                move || torch.map_or(Ok(None), |torch| torch.step(model, batch, arguments.latent, mode, TURN))
+            };
+            let floor = subject.step_operations() / gemm_rate()? * 1e3;
+            let times = rounds(
+                arguments.rounds,
+                &mut [&mut || turn(|| subject.step()).map(Some), &mut theirs("eager"), &mut theirs("compiled")],
+            )?;
+            let (ours, eager, compiled) = (times[0].unwrap_or(f64::NAN), times[1], times[2]);
+            println!(
+                "{:<10} {batch:>5} {ours:>7.2} {:>7} {:>9} {floor:>7.2} | {:>10} {:>14} {:>11.2}",
+                model.name(),
+                show(eager),
+                show(compiled),
+                ratio(ours, eager),
+                ratio(ours, compiled),
+                floor / ours
+            );
+            rows.push(serde_json::json!({
+                "model": model.name(), "batch": batch, "ours_ms": ours, "torch_eager_ms": eager,
+                "torch_compile_ms": compiled, "floor_ms": floor,
+            }));
+        }
+    }
+    if !arguments.steps_only {
+        inference(arguments, torch.as_ref(), &images)?;
+        epochs(arguments, torch.as_ref(), &images)?;
+    }
+    if let Some(path) = &arguments.json {
+        let text = serde_json::to_string_pretty(&rows).unwrap_or_default();
+        std::fs::write(path, text).map_err(|source| Error::Io { path: path.clone(), source })?;
+    }
+    Ok(())
+}
+
+fn inference(arguments: &Arguments, torch: Option<&Torch>, images: &Images) -> Result<()> {
+    const BATCH: usize = 500;
+    println!("\ninference, images per second, {BATCH} at a time\nmodel      what        ours     eager | ours/eager");
+    for &model in &arguments.models {
+        let subject = Subject::new(model, BATCH, arguments.latent, images)?;
+        for what in ["encode", "decode"] {
+            let mut ours = || turn(|| subject.infer(what)).map(Some);
+            let mut theirs =
+                || torch.map_or(Ok(None), |torch| torch.infer(model, BATCH, arguments.latent, what, TURN));
+            let times = rounds(arguments.rounds.div_ceil(3), &mut [&mut ours, &mut theirs])?;
+            let rate = |ms: Option<f64>| ms.map(|ms| BATCH as f64 / ms * 1e3);
+            let text = |rate: Option<f64>| rate.map_or("–".into(), |rate| format!("{rate:.0}"));
+            let (ours, eager) = (rate(times[0]), rate(times[1]));
+            let ratio = ours.zip(eager).map(|(ours, eager)| ours / eager);
+            println!("{:<10} {what:<7} {:>8} {:>9} | {:>10}", model.name(), text(ours), text(eager), show(ratio));
+        }
+    }
+    Ok(())
+}
+
+fn epochs(arguments: &Arguments, torch: Option<&Torch>, images: &Images) -> Result<()> {
+    println!(
+        "\none epoch over {} images with data loading, seconds\nmodel        ours   eager | ours/eager",
+        images.len()
+    );
+    for &model in &arguments.models {
+        let mut subject = Subject::new(model, model.batch(), arguments.latent, images)?;
+        let mut ours = || subject.epoch(images).map(Some);
+        let mut theirs = || torch.map_or(Ok(None), |torch| torch.epoch(model, model.batch(), arguments.latent));
+        let times = rounds(1, &mut [&mut ours, &mut theirs])?;
+        let ours = times[0].unwrap_or(f64::NAN);
+        println!("{:<10} {ours:>6.2} {:>7} | {:>10}", model.name(), show(times[1]), ratio(ours, times[1]));
+    }
+    Ok(())
+}
