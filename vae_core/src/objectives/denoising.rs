@@ -16,8 +16,8 @@
 //! the mixture stands in for it, and rises with M since the entropy of a mixture is at least the mean entropy of its parts
 //! (Yin & Zhou 2018, "Semi-implicit variational inference", train on the same bound). What `plain` loses against q̃ is
 //! E_p(x̃|x)[KL(q(z|x̃) ‖ q̃(z|x))], the information that a code has about *which* corruption it saw: never negative, and of
-//! no use to a model of clean images. (The paper's preprint is quoted with the bound of q̃ below `plain`, which the same
-//! inequality of entropies rules out; `tests/denoising.rs` measures the order.)
+//! no use to a model of clean images. `tests/denoising.rs`
+//! measures the order.
 //!
 //! With [`Criterion::Plain`] the KL is in closed form. With [`Criterion::Mixture`] it is estimated from the one sample
 //! of each corruption, so that it can come out negative for a batch, and a step costs M times as much.
