@@ -5,7 +5,7 @@
 //! θ ← θ − α · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
 //! ```
 //! candle's `AdamW` decays weights by 0.01 unless told otherwise and makes a dozen passes of tensor operations per
-//! parameter. Here the CPU makes three in place, one for each line's target; other devices use candle's operations.
+//! parameter. Here the CPU makes one in place; other devices use candle's operations.
 //!
 //! ```
 //! use vae_core::{candle::{Device, Var}, nn::Params, optim::{Adam, AdamConfig}};
@@ -18,7 +18,9 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor, Var, WithDType, backprop::GradStore};
+use std::cell::RefCell;
+
+use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Tensor, Var, WithDType, backprop::GradStore};
 use num_traits::Float;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -111,25 +113,19 @@ impl Adam {
         self.steps += 1;
         let AdamConfig { learning_rate, beta1, beta2, epsilon } = self.config;
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
-        let first = Mean { beta: beta1, scale, squared: false };
-        let second = Mean { beta: beta2, scale, squared: true };
-        let descent = Descent {
-            rate: learning_rate / (1.0 - beta1.powi(steps)),
-            root: (1.0 - beta2.powi(steps)).sqrt(),
-            epsilon,
-        };
+        // The means start at 0, so for the first steps they are too small, by known factors.
+        let (first, root) = (1.0 - beta1.powi(steps), (1.0 - beta2.powi(steps)).sqrt());
+        let update = Update { beta1, beta2, scale, rate: learning_rate * root / first, epsilon: epsilon * root };
         for Slot { var, m, v, .. } in &self.slots {
             let Some(gradient) = gradients.get(var) else { continue };
             let gradient = gradient.contiguous()?;
             if var.device().is_cpu() {
-                m.inplace_op2(&gradient, &first)?;
-                v.inplace_op2(&gradient, &second)?;
-                var.inplace_op3(m, v, &descent)?;
+                update.in_place(var, &gradient, m, v)?;
             } else {
                 m.set(&((m.as_tensor() * beta1)? + (&gradient * ((1.0 - beta1) * scale))?)?)?;
                 v.set(&((v.as_tensor() * beta2)? + (gradient.sqr()? * ((1.0 - beta2) * scale * scale))?)?)?;
-                let denominator = (v.sqrt()? / descent.root)?.affine(1.0, epsilon)?;
-                var.set(&(var.as_tensor() - (m.as_tensor() * descent.rate)?.div(&denominator)?)?)?;
+                let denominator = v.sqrt()?.affine(1.0, update.epsilon)?;
+                var.set(&(var.as_tensor() - (m.as_tensor() * update.rate)?.div(&denominator)?)?)?;
             }
         }
         Ok(())
@@ -170,17 +166,13 @@ impl Adam {
     }
 }
 
-/// m ← β m + (1 − β) s g, or with g² for the second moment.
-struct Mean {
-    beta: f64,
+/// The numbers of one step: g ← scale · g, then the means, then θ ← θ − rate · m / (√v + ε), with the corrections of both
+/// means moved into rate and ε.
+struct Update {
+    beta1: f64,
+    beta2: f64,
     scale: f64,
-    squared: bool,
-}
-
-/// θ ← θ − rate · m / (√v / root + ε).
-struct Descent {
     rate: f64,
-    root: f64,
     epsilon: f64,
 }
 
@@ -200,70 +192,76 @@ fn slice_mut<'a, T>(values: &'a mut [T], layout: &Layout) -> candle_core::Result
     }
 }
 
-impl Mean {
-    fn apply<T: WithDType + Float>(&self, mean: &mut [T], gradient: &[T]) {
-        let keep = T::from_f64(self.beta);
-        let scale = if self.squared { self.scale * self.scale } else { self.scale };
-        let take = T::from_f64((1.0 - self.beta) * scale);
-        mean.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK)).for_each(|(mean, gradient)| {
-            for (m, &g) in mean.iter_mut().zip(gradient) {
-                *m = keep * *m + take * if self.squared { g * g } else { g };
+impl Update {
+    /// One pass over parameter, gradient and both means, in float32 or float64.
+    fn in_place(&self, theta: &Var, gradient: &Tensor, m: &Var, v: &Var) -> candle_core::Result<()> {
+        // candle hands out one tensor to write to at a time, so each is asked for inside the other's turn.
+        m.inplace_op1(&Writing::new(|m: &mut CpuStorage, lm: &Layout| {
+            v.inplace_op1(&Writing::new(|v: &mut CpuStorage, lv: &Layout| {
+                let last =
+                    |theta: &mut CpuStorage, lt: &Layout, g: &CpuStorage, lg: &Layout| match (theta, g, &mut *m, v) {
+                        (CpuStorage::F32(theta), CpuStorage::F32(g), CpuStorage::F32(m), CpuStorage::F32(v)) => {
+                            self.apply(slice_mut(theta, lt)?, slice(g, lg)?, slice_mut(m, lm)?, slice_mut(v, lv)?);
+                            Ok(())
+                        }
+                        (CpuStorage::F64(theta), CpuStorage::F64(g), CpuStorage::F64(m), CpuStorage::F64(v)) => {
+                            self.apply(slice_mut(theta, lt)?, slice(g, lg)?, slice_mut(m, lm)?, slice_mut(v, lv)?);
+                            Ok(())
+                        }
+                        _ => candle_core::bail!(
+                            "Adam works on float32 and float64 gradients of the parameter's own type"
+                        ),
+                    };
+                theta.inplace_op2(gradient, &Writing::new(last))
+            }))
+        }))
+    }
+
+    fn apply<T: WithDType + Float>(&self, theta: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
+        let [keep1, take1] = [self.beta1, (1.0 - self.beta1) * self.scale].map(T::from_f64);
+        let [keep2, take2] = [self.beta2, (1.0 - self.beta2) * self.scale * self.scale].map(T::from_f64);
+        let [rate, epsilon] = [self.rate, self.epsilon].map(T::from_f64);
+        let means = m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK));
+        theta.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK)).zip(means).for_each(|((theta, g), (m, v))| {
+            for (((theta, &g), m), v) in theta.iter_mut().zip(g).zip(m).zip(v) {
+                *m = keep1 * *m + take1 * g;
+                *v = keep2 * *v + take2 * g * g;
+                *theta -= rate * *m / (v.sqrt() + epsilon);
             }
         });
     }
 }
 
-impl InplaceOp2 for Mean {
+/// A closure that is called once with the storage of a tensor to write to.
+struct Writing<F>(RefCell<Option<F>>);
+
+impl<F> Writing<F> {
+    fn new(f: F) -> Self {
+        Self(RefCell::new(Some(f)))
+    }
+
+    fn take(&self) -> candle_core::Result<F> {
+        self.0.take().ok_or_else(|| candle_core::Error::Msg("Adam's update ran twice".into()))
+    }
+}
+
+impl<F: FnOnce(&mut CpuStorage, &Layout) -> candle_core::Result<()>> InplaceOp1 for Writing<F> {
     fn name(&self) -> &'static str {
-        "adam-mean"
+        "vae_core Adam"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+        self.take()?(storage, layout)
+    }
+}
+
+impl<F: FnOnce(&mut CpuStorage, &Layout, &CpuStorage, &Layout) -> candle_core::Result<()>> InplaceOp2 for Writing<F> {
+    fn name(&self) -> &'static str {
+        "vae_core Adam"
     }
 
     fn cpu_fwd(&self, s1: &mut CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> candle_core::Result<()> {
-        match (s1, s2) {
-            (CpuStorage::F32(mean), CpuStorage::F32(g)) => self.apply(slice_mut(mean, l1)?, slice(g, l2)?),
-            (CpuStorage::F64(mean), CpuStorage::F64(g)) => self.apply(slice_mut(mean, l1)?, slice(g, l2)?),
-            _ => candle_core::bail!("Adam works on float32 and float64 gradients of the parameter's own type"),
-        }
-        Ok(())
-    }
-}
-
-impl Descent {
-    fn apply<T: WithDType + Float>(&self, theta: &mut [T], m: &[T], v: &[T]) {
-        let (rate, root, epsilon) = (T::from_f64(self.rate), T::from_f64(self.root), T::from_f64(self.epsilon));
-        let moments = m.par_chunks(CHUNK).zip(v.par_chunks(CHUNK));
-        theta.par_chunks_mut(CHUNK).zip(moments).for_each(|(theta, (m, v))| {
-            for ((theta, &m), &v) in theta.iter_mut().zip(m).zip(v) {
-                *theta -= rate * m / (v.sqrt() / root + epsilon);
-            }
-        });
-    }
-}
-
-impl InplaceOp3 for Descent {
-    fn name(&self) -> &'static str {
-        "adam-descent"
-    }
-
-    fn cpu_fwd(
-        &self,
-        s1: &mut CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> candle_core::Result<()> {
-        match (s1, s2, s3) {
-            (CpuStorage::F32(theta), CpuStorage::F32(m), CpuStorage::F32(v)) => {
-                self.apply(slice_mut(theta, l1)?, slice(m, l2)?, slice(v, l3)?)
-            }
-            (CpuStorage::F64(theta), CpuStorage::F64(m), CpuStorage::F64(v)) => {
-                self.apply(slice_mut(theta, l1)?, slice(m, l2)?, slice(v, l3)?)
-            }
-            _ => candle_core::bail!("Adam works on float32 and float64 parameters"),
-        }
-        Ok(())
+        self.take()?(s1, l1, s2, l2)
     }
 }
 
