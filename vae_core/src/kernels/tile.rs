@@ -62,8 +62,11 @@ pub(crate) struct Panels {
 
 impl Panels {
     /// Packs B; `fill(k, first, row)` writes B[k, first + j] to `row[j]`. Columns beyond the last stay zero.
-    pub(crate) fn pack(k: usize, n: usize, mut fill: impl FnMut(usize, usize, &mut [f32])) -> Self {
-        let arch = Arch::new();
+    pub(crate) fn pack(k: usize, n: usize, fill: impl FnMut(usize, usize, &mut [f32])) -> Self {
+        Self::pack_for(Arch::new(), k, n, fill)
+    }
+
+    fn pack_for(arch: Arch, k: usize, n: usize, mut fill: impl FnMut(usize, usize, &mut [f32])) -> Self {
         let blocks = blocks(arch, n);
         let mut data = vec![0.0; k * n.div_ceil(UNIT) * UNIT];
         for &(first, units) in &blocks {
@@ -206,10 +209,12 @@ impl RowsByPanel<'_> {
 pub(crate) fn rows_by_rows(a: &[f32], rows: &[usize], runs: &[Run], d: &[f32], ds: &[usize], n: usize, c: &mut [f32]) {
     debug_assert_eq!(runs.iter().map(|run| run.len).sum::<usize>() * n, c.len());
     debug_assert_eq!(rows.len(), ds.len());
-    Arch::new().dispatch(RowsByRows { a, rows, runs, d, ds, n, c });
+    let arch = Arch::new();
+    arch.dispatch(RowsByRows { arch, a, rows, runs, d, ds, n, c });
 }
 
 struct RowsByRows<'a> {
+    arch: Arch,
     a: &'a [f32],
     rows: &'a [usize],
     runs: &'a [Run],
@@ -226,7 +231,7 @@ impl WithSimd for RowsByRows<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         // With one or three colours a run is shorter than a tile is high.
         let short = self.runs.iter().all(|run| run.len <= 4);
-        for (first, units) in blocks(Arch::new(), self.n) {
+        for (first, units) in blocks(self.arch, self.n) {
             match (S::F32_LANES, units, short) {
                 (16, 1, true) => self.block::<S, 1, 4>(simd, first),
                 (16, 1, false) => self.block::<S, 1, 12>(simd, first),
@@ -296,6 +301,71 @@ impl RowsByRows<'_> {
                 j += MR;
             }
             k += run.len;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    /// The instruction sets that this processor can be asked to use.
+    fn architectures() -> Vec<Arch> {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        {
+            let v3 = pulp::x86::V3::try_new().map(Arch::V3);
+            [Some(Arch::Scalar), v3, Some(Arch::new())].into_iter().flatten().collect()
+        }
+        #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+        vec![Arch::new()]
+    }
+
+    /// Both tiles agree with plain loops in float64, for every instruction set, odd sizes, several runs and rows in any place.
+    #[test]
+    fn tiles_agree_with_loops() {
+        let random = &mut Random::new(1);
+        for arch in architectures() {
+            for case in 0..60 {
+                let mut pick = |from: usize, to: usize| from + random.below(to - from);
+                let (m, n) = (pick(1, 40), pick(1, 150));
+                let lens: Vec<usize> = (0..pick(1, 4)).map(|_| pick(1, 30)).collect();
+                let mut runs: Vec<Run> = vec![];
+                for len in lens {
+                    let offset = runs.last().map_or(0, |run| run.offset + run.len) + pick(0, 5);
+                    runs.push(Run { offset, len });
+                }
+                let k: usize = runs.iter().map(|run| run.len).sum();
+                let reach = runs.last().map_or(0, |run| run.offset + run.len);
+                let rows: Vec<usize> = (0..m).map(|_| pick(0, 50)).collect();
+                let outs: Vec<usize> = (0..m).map(|m| m * n).collect();
+                let mut numbers = |count: usize| {
+                    let mut x = vec![0.0; count];
+                    random.fill_uniform(&mut x);
+                    x
+                };
+                let (a, b, d) = (numbers(50 + reach), numbers(k * n), numbers(m * n));
+                let places: Vec<usize> = runs.iter().flat_map(|run| run.offset..run.offset + run.len).collect();
+                let at = |m: usize, k: usize| a[rows[m] + places[k]] as f64;
+
+                let panels =
+                    Panels::pack_for(arch, k, n, |k, first, row| row.copy_from_slice(&b[k * n + first..][..row.len()]));
+                let mut y = vec![0.0; m * n];
+                rows_by_panel(&a, &rows, &runs, &panels, Finish { bias: Some(&b[..n]), leak: None }, &outs, &mut y);
+                let mut c = vec![1.0; k * n];
+                arch.dispatch(RowsByRows { arch, a: &a, rows: &rows, runs: &runs, d: &d, ds: &outs, n, c: &mut c });
+
+                let close =
+                    |got: f32, want: f64| assert!((got as f64 / want - 1.0).abs() < 1e-5, "{case} {got} {want}");
+                for (i, &y) in y.iter().enumerate() {
+                    let (m, n_) = (i / n, i % n);
+                    close(y, b[n_] as f64 + (0..k).map(|k| at(m, k) * b[k * n + n_] as f64).sum::<f64>());
+                }
+                for (i, &c) in c.iter().enumerate() {
+                    let (k, n_) = (i / n, i % n);
+                    close(c, 1.0 + (0..m).map(|m| at(m, k) * d[m * n + n_] as f64).sum::<f64>());
+                }
+            }
         }
     }
 }
