@@ -22,6 +22,7 @@
 //! | [`optim`] | Adam |
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
 //! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors |
+//! | [`performance`] | a page to read: where the time of a step goes
 //! | [`check`] | comparisons for check cells and exercises |
 //! | [`viz`] | figures that a notebook shows and a file keeps |
 //!
@@ -68,6 +69,7 @@ pub mod models;
 pub mod nn;
 pub mod objectives;
 pub mod optim;
+pub mod performance;
 pub mod random;
 pub mod train;
 pub mod viz;
