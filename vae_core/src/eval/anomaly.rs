@@ -30,9 +30,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, data::Images, dist::DiagonalGaussian, models::Vae, random::Random};
 
-/// Numbers in the decoded images of one step: 8 MB of float32, which bounds the memory whatever the set and the
-/// samples.
-pub(super) const PIXELS_AT_ONCE: usize = 1 << 21;
+/// Numbers in the decoded images of one step: half a megabyte of float32 stays in the processor's cache, and bounds the
+/// memory whatever the set and the samples.
+pub(super) const PIXELS_AT_ONCE: usize = 1 << 17;
 
 /// What to call strange. Larger is more anomalous; see the top of this module for the formulas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
