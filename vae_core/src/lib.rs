@@ -40,9 +40,9 @@
 //! assert_eq!(samples.dims(), [16, 1, 28, 28]);
 //! # Ok::<(), vae_core::Error>(())
 //! ```
-//! In a notebook, `:dep vae_core = { path = "…/vae_core" }` is the only dependency that is needed: candle, plotters and
-//! image come along as [`candle`], [`candle_nn`], [`plotters`] and [`image`], and there can be no second candle beside
-//! them.
+//! In a notebook, `:dep vae_core = { path = "…/vae_core" }` is the only dependency that is needed: candle, plotters,
+//! image and serde_json come along as [`candle`], [`candle_nn`], [`plotters`], [`image`] and [`serde_json`], and there can
+//! be no second candle beside them.
 //!
 //! # Conventions
 //!
@@ -80,6 +80,7 @@ pub use device::best_device;
 pub use error::{Error, Result};
 pub use image;
 pub use plotters;
+pub use serde_json;
 
 /// What a notebook's first cell imports.
 pub mod prelude {
