@@ -163,8 +163,7 @@ fn inference(arguments: &Arguments, torch: Option<&Torch>, images: &Images) -> R
         let subject = Subject::new(model, BATCH, arguments.latent, images)?;
         for what in ["encode", "decode"] {
             let mut ours = || turn(|| subject.infer(what)).map(Some);
-            let mut theirs =
-                || torch.map_or(Ok(None), |torch| torch.infer(model, BATCH, arguments.latent, what, TURN));
+            let mut theirs = || torch.map_or(Ok(None), |torch| torch.infer(model, BATCH, arguments.latent, what, TURN));
             let times = rounds(arguments.rounds.div_ceil(3), &mut [&mut ours, &mut theirs])?;
             let rate = |ms: Option<f64>| ms.map(|ms| BATCH as f64 / ms * 1e3);
             let text = |rate: Option<f64>| rate.map_or("–".into(), |rate| format!("{rate:.0}"));

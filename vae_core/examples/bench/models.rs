@@ -76,7 +76,8 @@ impl Subject {
             }
             _ => {
                 let hidden = model.hidden();
-                let vae = MlpVae::new(MlpVaeConfig { hidden: hidden.clone(), latent, ..Default::default() }, &device, 1)?;
+                let vae =
+                    MlpVae::new(MlpVaeConfig { hidden: hidden.clone(), latent, ..Default::default() }, &device, 1)?;
                 let biases = 2 * hidden.iter().sum::<usize>() + 2 * latent + 784;
                 let weights = vae.params().count() - biases;
                 (Box::new(vae), weights, 784 * hidden[0])

@@ -70,7 +70,9 @@ impl Torch {
     ) -> Result<Option<f64>> {
         let latent = latent.unwrap_or(model.latent());
         let (what, model) = ("step", model.name());
-        self.number(json!({ "what": what, "model": model, "batch": batch, "latent": latent, "mode": mode, "seconds": seconds }))
+        self.number(
+            json!({ "what": what, "model": model, "batch": batch, "latent": latent, "mode": mode, "seconds": seconds }),
+        )
     }
 
     /// Milliseconds to encode or decode a batch.
