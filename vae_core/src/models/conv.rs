@@ -21,9 +21,9 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{Device, Tensor};
 
-use super::{ConvVaeConfig, LayerRow, Observation, Vae, conv_config::Shape};
+use super::{ConvVaeConfig, LayerRow, Vae, check_codes, conv_config::Shape};
 use crate::{
     Error, Result,
     dist::{DiagonalGaussian, Likelihood},
@@ -75,12 +75,7 @@ impl ConvVae {
             let conv = ConvTranspose2d::new(&mut params, &name, conv, &mut random, device)?;
             decoder = decoder.push(conv, between(i, config.decoder.len()));
         }
-        let observation_log_var = match config.observation {
-            Observation::GaussianLearned => {
-                Some(params.register("decoder.log_var", Var::zeros((), DType::F32, device)?)?)
-            }
-            _ => None,
-        };
+        let observation_log_var = config.observation.parameter(&mut params, device)?;
         let device = device.clone();
         Ok(Self { config, device, params, encoder, mu, log_var, decoder, observation_log_var })
     }
@@ -125,10 +120,7 @@ impl Vae for ConvVae {
     }
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {
-        if z.rank() != 2 || z.dims()[1] != self.config.latent {
-            let expected = format!("(batch, {})", self.config.latent);
-            return Err(Error::Shape { what: "codes to decode", expected, got: z.dims().to_vec() });
-        }
+        check_codes(z, self.config.latent)?;
         self.config.observation.likelihood(self.decoder.forward(z)?, self.observation_log_var.as_ref())
     }
 
@@ -172,9 +164,7 @@ impl Vae for ConvVae {
         rows.push(row("decoder.0".into(), "Linear", &[c * h * w]));
         rows.push(LayerRow::new(String::new(), "Unflatten", &[c, h, w], 0));
         rows.extend(half("decoder", "ConvTranspose2d", 2, &decoder));
-        if self.observation_log_var.is_some() {
-            rows.push(LayerRow::new("decoder.log_var".into(), "Parameter", &[], 1));
-        }
+        rows.extend(self.config.observation.row());
         rows
     }
 

@@ -16,10 +16,10 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{LayerRow, Observation, Vae};
+use super::{LayerRow, Observation, Vae, check_codes};
 use crate::{
     Error, Result,
     dist::{DiagonalGaussian, Likelihood},
@@ -110,12 +110,7 @@ impl MlpVae {
         }
         let last = linear(format!("decoder.fc{}", config.hidden.len() + 1), width, pixels)?;
         let decoder = decoder.push(last, None).push(Layer::Unflatten(c, h, w), None);
-        let observation_log_var = match config.observation {
-            Observation::GaussianLearned => {
-                Some(params.register("decoder.log_var", Var::zeros((), DType::F32, device)?)?)
-            }
-            _ => None,
-        };
+        let observation_log_var = config.observation.parameter(&mut params, device)?;
         let device = device.clone();
         Ok(Self { config, device, params, encoder, mu, log_var, decoder, observation_log_var })
     }
@@ -144,10 +139,7 @@ impl Vae for MlpVae {
     }
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {
-        if z.rank() != 2 || z.dims()[1] != self.config.latent {
-            let expected = format!("(batch, {})", self.config.latent);
-            return Err(Error::Shape { what: "codes to decode", expected, got: z.dims().to_vec() });
-        }
+        check_codes(z, self.config.latent)?;
         self.config.observation.likelihood(self.decoder.forward(z)?, self.observation_log_var.as_ref())
     }
 
@@ -189,9 +181,7 @@ impl Vae for MlpVae {
             width = next;
         }
         rows.push(linear(format!("decoder.fc{}", self.config.hidden.len() + 1), width, c * h * w));
-        if self.observation_log_var.is_some() {
-            rows.push(LayerRow::new("decoder.log_var".into(), "Parameter", &[], 1));
-        }
+        rows.extend(self.config.observation.row());
         rows
     }
 
@@ -202,6 +192,8 @@ impl Vae for MlpVae {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::{DType, Var};
+
     use super::*;
 
     fn vae(config: MlpVaeConfig) -> MlpVae {

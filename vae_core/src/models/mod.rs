@@ -23,7 +23,7 @@ pub use summary::{LayerRow, Summary};
 
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -118,7 +118,28 @@ pub enum Observation {
     GaussianLearned,
 }
 
+/// Refuses codes that are not (batch, latent).
+fn check_codes(z: &Tensor, latent: usize) -> Result<()> {
+    if z.rank() == 2 && z.dims()[1] == latent {
+        return Ok(());
+    }
+    Err(Error::Shape { what: "codes to decode", expected: format!("(batch, {latent})"), got: z.dims().to_vec() })
+}
+
 impl Observation {
+    /// The parameter that the distribution itself has, registered as `decoder.log_var`: () for a learned variance.
+    fn parameter(self, params: &mut Params, device: &Device) -> Result<Option<Tensor>> {
+        match self {
+            Self::GaussianLearned => Ok(Some(params.register("decoder.log_var", Var::zeros((), DType::F32, device)?)?)),
+            Self::Bernoulli | Self::ContinuousBernoulli | Self::Gaussian { .. } => Ok(None),
+        }
+    }
+
+    /// Its row in the layer table.
+    fn row(self) -> Option<LayerRow> {
+        (self == Self::GaussianLearned).then(|| LayerRow::new("decoder.log_var".into(), "Parameter", &[], 1))
+    }
+
     /// The distribution that `output`, (B, C, H, W), stands for; `log_var`, (), is read by [`Observation::GaussianLearned`].
     fn likelihood(self, output: Tensor, log_var: Option<&Tensor>) -> Result<Box<dyn Likelihood>> {
         Ok(match (self, log_var) {

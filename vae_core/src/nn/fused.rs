@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Shape, Tensor};
 
-use super::{Activation, Layer, gradients};
+use super::{Activation, Conv2dConfig, ConvTranspose2dConfig, Layer, gradients};
 use crate::{
     Error, Result,
     kernels::{
@@ -58,9 +58,8 @@ fn supported(activation: Option<Activation>) -> bool {
     !matches!(activation, Some(Activation::LeakyRelu(slope)) if !(0.0..=1.0).contains(&slope))
 }
 
-/// The stack as steps for inputs of `shape`, and the shape of their output, both without the batch; `None` when the general
-/// path has to be taken.
-fn steps(layers: &[(Layer, Option<Activation>)], x: &Tensor) -> Result<Option<(Vec<Step>, Vec<usize>)>> {
+/// The stack as steps, with the shapes after each layer; `None` when the general path has to be taken.
+fn steps(layers: &[(Layer, Option<Activation>)], shapes: &[Vec<usize>], x: &Tensor) -> Result<Option<Vec<Step>>> {
     let mut steps = vec![];
     let mut shape = x.dims().get(1..).unwrap_or_default().to_vec();
     let mut channels_last = false;
@@ -74,8 +73,7 @@ fn steps(layers: &[(Layer, Option<Activation>)], x: &Tensor) -> Result<Option<(V
         }
         *channels_last = last;
     };
-    for (layer, activation) in layers {
-        let output = layer.output_shape(&shape)?;
+    for ((layer, activation), output) in layers.iter().zip(shapes) {
         let (weight, bias) = match layer {
             Layer::Linear(layer) => (&layer.weight, &layer.bias),
             Layer::Conv2d(layer) => (&layer.weight, &layer.bias),
@@ -85,7 +83,7 @@ fn steps(layers: &[(Layer, Option<Activation>)], x: &Tensor) -> Result<Option<(V
                     return Ok(None);
                 }
                 turn(&mut steps, &shape, &mut channels_last, false);
-                shape = output;
+                shape = output.clone();
                 continue;
             }
         };
@@ -93,32 +91,16 @@ fn steps(layers: &[(Layer, Option<Activation>)], x: &Tensor) -> Result<Option<(V
             return Ok(None);
         }
         let kernel = match (layer, &shape[..], &output[..]) {
-            (Layer::Conv2d(layer), &[in_channels, h, w], &[out_channels, oh, ow]) => {
-                let c = layer.config;
-                let geometry = Geometry {
-                    big: (h, w),
-                    small: (oh, ow),
-                    big_channels: in_channels,
-                    small_channels: out_channels,
-                    kernel: c.kernel,
-                    stride: c.stride,
-                    padding: c.padding,
-                    dilation: c.dilation,
-                };
+            (Layer::Conv2d(layer), &[big_channels, h, w], &[small_channels, oh, ow]) => {
+                let Conv2dConfig { kernel, stride, padding, dilation, .. } = layer.config;
+                let (big, small) = ((h, w), (oh, ow));
+                let geometry = Geometry { big, small, big_channels, small_channels, kernel, stride, padding, dilation };
                 Kernel::Conv(Box::new(Conv::new(geometry)), Direction::Down)
             }
-            (Layer::ConvTranspose2d(layer), &[in_channels, h, w], &[out_channels, oh, ow]) => {
-                let c = layer.config;
-                let geometry = Geometry {
-                    big: (oh, ow),
-                    small: (h, w),
-                    big_channels: out_channels,
-                    small_channels: in_channels,
-                    kernel: c.kernel,
-                    stride: c.stride,
-                    padding: c.padding,
-                    dilation: c.dilation,
-                };
+            (Layer::ConvTranspose2d(layer), &[small_channels, h, w], &[big_channels, oh, ow]) => {
+                let ConvTranspose2dConfig { kernel, stride, padding, dilation, .. } = layer.config;
+                let (big, small) = ((oh, ow), (h, w));
+                let geometry = Geometry { big, small, big_channels, small_channels, kernel, stride, padding, dilation };
                 Kernel::Conv(Box::new(Conv::new(geometry)), Direction::Up)
             }
             (_, &[inputs], &[outputs]) => Kernel::Linear(Linear { inputs, outputs }),
@@ -129,16 +111,20 @@ fn steps(layers: &[(Layer, Option<Activation>)], x: &Tensor) -> Result<Option<(V
         }
         let parameters = Some((weight.contiguous()?, bias.contiguous()?));
         steps.push(Step { kernel, activation: *activation, parameters });
-        shape = output;
+        shape = output.clone();
     }
     turn(&mut steps, &shape, &mut channels_last, false);
     let worthwhile = steps.iter().any(|step| step.parameters.is_some());
-    Ok((fits(x) && x.elem_count() > 0 && worthwhile).then_some((steps, shape)))
+    Ok((fits(x) && x.elem_count() > 0 && worthwhile).then_some(steps))
 }
 
-/// The stack on `x`, unless it needs the general path.
-pub(super) fn forward(layers: &[(Layer, Option<Activation>)], x: &Tensor) -> Result<Option<Tensor>> {
-    let Some((steps, shape)) = steps(layers, x)? else { return Ok(None) };
+/// The stack on `x`, with the shapes after each layer, unless it needs the general path.
+pub(super) fn forward(
+    layers: &[(Layer, Option<Activation>)],
+    shapes: &[Vec<usize>],
+    x: &Tensor,
+) -> Result<Option<Tensor>> {
+    let Some(steps) = steps(layers, shapes, x)? else { return Ok(None) };
     let x = x.contiguous()?;
     let gradients: Gradients = Arc::default();
     let mut token = Tensor::zeros(1, candle_core::DType::F32, &Device::Cpu)?;
@@ -147,7 +133,8 @@ pub(super) fn forward(layers: &[(Layer, Option<Activation>)], x: &Tensor) -> Res
             token = token.apply_op3(weight, bias, Entry { index, gradients: gradients.clone() })?;
         }
     }
-    let shape = Shape::from([&x.dims()[..1], &shape].concat());
+    let output = shapes.last().map_or(&x.dims()[1..], Vec::as_slice);
+    let shape = Shape::from([&x.dims()[..1], output].concat());
     let layers = Layers { steps, shape, input_gradient: x.track_op(), gradients, saved: Mutex::default() };
     Ok(Some(x.apply_op2(&token, layers)?))
 }

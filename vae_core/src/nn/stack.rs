@@ -143,8 +143,8 @@ impl Stack {
     /// # Errors
     /// Those of [`Stack::shapes`].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.shapes(x.dims().get(1..).unwrap_or_default())?;
-        match fused::forward(&self.layers, x)? {
+        let shapes = self.shapes(x.dims().get(1..).unwrap_or_default())?;
+        match fused::forward(&self.layers, &shapes, x)? {
             Some(y) => Ok(y),
             None => self.reference(x),
         }

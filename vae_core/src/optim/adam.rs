@@ -25,7 +25,7 @@ use num_traits::Float;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, nn::Params};
+use crate::{Error, Result, kernels::slices::contiguous, nn::Params};
 
 /// Elements that one thread takes at a time.
 const CHUNK: usize = 16 * 1024;
@@ -176,15 +176,7 @@ struct Update {
     epsilon: f64,
 }
 
-/// The slice of a contiguous tensor.
-fn slice<'a, T>(values: &'a [T], layout: &Layout) -> candle_core::Result<&'a [T]> {
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&values[start..end]),
-        None => candle_core::bail!("Adam works on contiguous tensors, got the layout {layout:?}"),
-    }
-}
-
-/// The same, to write to.
+/// The numbers of a contiguous tensor, to write to.
 fn slice_mut<'a, T>(values: &'a mut [T], layout: &Layout) -> candle_core::Result<&'a mut [T]> {
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&mut values[start..end]),
@@ -201,11 +193,11 @@ impl Update {
                 let last =
                     |theta: &mut CpuStorage, lt: &Layout, g: &CpuStorage, lg: &Layout| match (theta, g, &mut *m, v) {
                         (CpuStorage::F32(theta), CpuStorage::F32(g), CpuStorage::F32(m), CpuStorage::F32(v)) => {
-                            self.apply(slice_mut(theta, lt)?, slice(g, lg)?, slice_mut(m, lm)?, slice_mut(v, lv)?);
+                            self.apply(slice_mut(theta, lt)?, contiguous(g, lg)?, slice_mut(m, lm)?, slice_mut(v, lv)?);
                             Ok(())
                         }
                         (CpuStorage::F64(theta), CpuStorage::F64(g), CpuStorage::F64(m), CpuStorage::F64(v)) => {
-                            self.apply(slice_mut(theta, lt)?, slice(g, lg)?, slice_mut(m, lm)?, slice_mut(v, lv)?);
+                            self.apply(slice_mut(theta, lt)?, contiguous(g, lg)?, slice_mut(m, lm)?, slice_mut(v, lv)?);
                             Ok(())
                         }
                         _ => candle_core::bail!(
