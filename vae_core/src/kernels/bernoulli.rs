@@ -5,8 +5,10 @@
 //! d/dl       = x − σ(l)               σ(l) = 1/(1 + e) for l ≥ 0, e/(1 + e) otherwise
 //! ```
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
+
+use super::scratch::Scratch;
 
 /// Sums that run side by side, so that the order of additions is fixed and a vector wide.
 const LANES: usize = 16;
@@ -48,45 +50,68 @@ fn log_prob_of(x: f32, l: f32) -> f32 {
     x * l - l.max(0.0) - log1p(exp(-l.abs()))
 }
 
+/// The log-probability of one image.
+struct LogProb<'a> {
+    logits: &'a [f32],
+    x: &'a [f32],
+}
+
+// Types of their own and not closures: those are not always compiled for the instruction set that they are called with.
+impl WithSimd for LogProb<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f32 {
+        let (logits, logits_end) = self.logits.as_chunks::<LANES>();
+        let (x, x_end) = self.x.as_chunks::<LANES>();
+        let mut sums = [0.0; LANES];
+        for (l, x) in logits.iter().zip(x) {
+            for i in 0..LANES {
+                sums[i] += log_prob_of(x[i], l[i]);
+            }
+        }
+        let end: f32 = logits_end.iter().zip(x_end).map(|(&l, &x)| log_prob_of(x, l)).sum();
+        sums.iter().sum::<f32>() + end
+    }
+}
+
 /// The log-probability of each image, given the numbers of one image.
 pub(crate) fn log_prob(logits: &[f32], x: &[f32], pixels: usize) -> Vec<f32> {
-    let one = |(logits, x): (&[f32], &[f32])| {
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                let (logits, logits_end) = logits.as_chunks::<LANES>();
-                let (x, x_end) = x.as_chunks::<LANES>();
-                let mut sums = [0.0; LANES];
-                for (l, x) in logits.iter().zip(x) {
-                    for i in 0..LANES {
-                        sums[i] += log_prob_of(x[i], l[i]);
-                    }
-                }
-                let end: f32 = logits_end.iter().zip(x_end).map(|(&l, &x)| log_prob_of(x, l)).sum();
-                sums.iter().sum::<f32>() + end
-            },
-        )
-    };
-    logits.par_chunks(pixels).zip(x.par_chunks(pixels)).with_min_len(8).map(one).collect()
+    let arch = Arch::new();
+    let images = logits.par_chunks(pixels).zip(x.par_chunks(pixels)).with_min_len(8);
+    images.map(|(logits, x)| arch.dispatch(LogProb { logits, x })).collect()
+}
+
+/// The gradient of one image's log-probability, times `gradient`.
+struct LogitsGradient<'a> {
+    dl: &'a mut [f32],
+    logits: &'a [f32],
+    x: &'a [f32],
+    gradient: f32,
+}
+
+impl WithSimd for LogitsGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for ((dl, &l), &x) in self.dl.iter_mut().zip(self.logits).zip(self.x) {
+            let e = exp(-l.abs());
+            let sigmoid = if l >= 0.0 { 1.0 } else { e } / (1.0 + e);
+            *dl = self.gradient * (x - sigmoid);
+        }
+    }
 }
 
 /// The gradient with respect to the logits, from that of each image's log-probability.
 pub(crate) fn logits_gradient(logits: &[f32], x: &[f32], gradient: &[f32], pixels: usize) -> Vec<f32> {
-    let mut dl = vec![0.0; logits.len()];
+    let mut dl = Scratch::new(logits.len());
+    let arch = Arch::new();
     let images = dl.par_chunks_mut(pixels).zip(logits.par_chunks(pixels)).zip(x.par_chunks(pixels)).zip(gradient);
-    images.with_min_len(8).for_each(|(((dl, logits), x), &gradient)| {
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for ((dl, &l), &x) in dl.iter_mut().zip(logits).zip(x) {
-                    let e = exp(-l.abs());
-                    let sigmoid = if l >= 0.0 { 1.0 } else { e } / (1.0 + e);
-                    *dl = gradient * (x - sigmoid);
-                }
-            },
-        );
-    });
-    dl
+    images
+        .with_min_len(8)
+        .for_each(|(((dl, logits), x), &gradient)| arch.dispatch(LogitsGradient { dl, logits, x, gradient }));
+    dl.into_vec()
 }
 
 #[cfg(test)]

@@ -17,7 +17,10 @@ use std::cell::RefCell;
 
 use rayon::prelude::*;
 
-use super::tile::{Finish, Panels, Run, rows_by_panel, rows_by_rows};
+use super::{
+    scratch::Scratch,
+    tile::{Finish, Panels, Run, rows_by_panel, rows_by_rows},
+};
 
 /// With fewer channels than this on the big side, `up` adds up windows instead of gathering pixels: a vector of sums would be
 /// mostly empty.
@@ -304,11 +307,11 @@ impl Conv {
         input: Option<&[Panels]>,
         weight: bool,
         after: impl Fn(&[f32], &mut [f32]) + Sync,
-    ) -> (Option<Vec<f32>>, Option<Vec<f32>>) {
+    ) -> (Option<Scratch>, Option<Scratch>) {
         let (_, x_len, dy_len) = self.plan(direction);
         let batch = x.len() / x_len;
         let group = batch.div_ceil(GROUPS).max(1);
-        let mut dx = vec![0.0; if input.is_some() { x.len() } else { 0 }];
+        let mut dx = Scratch::new(if input.is_some() { x.len() } else { 0 });
         let work = |(x, dy, mut dx): (&[f32], &[f32], Option<&mut [f32]>)| {
             let mut sum = vec![0.0; if weight { self.geometry.weight_len() } else { 0 }];
             for (i, (x, dy)) in x.chunks_exact(x_len).zip(dy.chunks_exact(dy_len)).enumerate() {
@@ -347,9 +350,9 @@ impl Conv {
     }
 
     /// The sum of the groups, first to last, in PyTorch's order.
-    fn add_groups(&self, groups: &[Vec<f32>]) -> Vec<f32> {
+    fn add_groups(&self, groups: &[Vec<f32>]) -> Scratch {
         let Geometry { big_channels, small_channels, kernel, .. } = self.geometry;
-        let mut gradient = vec![0.0; self.geometry.weight_len()];
+        let mut gradient = Scratch::new(self.geometry.weight_len());
         for (k, &(u, v)) in self.down.classes[0].taps.iter().enumerate() {
             for b in 0..big_channels {
                 let row = (k * big_channels + b) * small_channels;

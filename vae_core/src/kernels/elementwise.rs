@@ -1,9 +1,12 @@
 //! Number by number.
 
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::scratch::Scratch;
+
 /// Numbers that one task works on; fixed, so that the work is cut alike for any number of threads.
-const CHUNK: usize = 1 << 15;
+const CHUNK: usize = 1 << 13;
 
 /// tanh of each number.
 pub(crate) fn tanh(x: &mut [f32]) {
@@ -11,22 +14,41 @@ pub(crate) fn tanh(x: &mut [f32]) {
 }
 
 /// x · f(y), in place.
-pub(crate) fn multiply(x: &mut [f32], y: &[f32], f: impl Fn(f32) -> f32 + Sync) {
-    x.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK)).for_each(|(x, y)| {
-        for (x, &y) in x.iter_mut().zip(y) {
-            *x *= f(y);
+pub(crate) fn multiply(x: &mut [f32], y: &[f32], f: impl Fn(f32) -> f32 + Copy + Sync) {
+    let arch = Arch::new();
+    let chunks = x.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK));
+    chunks.for_each(|(x, y)| arch.dispatch(Multiply { x, y, f }));
+}
+
+struct Multiply<'a, F> {
+    x: &'a mut [f32],
+    y: &'a [f32],
+    f: F,
+}
+
+impl<F: Fn(f32) -> f32> WithSimd for Multiply<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (x, &y) in self.x.iter_mut().zip(self.y) {
+            *x *= (self.f)(y);
         }
-    });
+    }
 }
 
 /// The sums of the columns of a matrix that is `width` wide.
-pub(crate) fn sum_rows(x: &[f32], width: usize) -> Vec<f32> {
-    let add = |mut sum: Vec<f32>, row: &[f32]| {
+pub(crate) fn sum_rows(x: &[f32], width: usize) -> Scratch {
+    let add = |mut sum: Scratch, row: &[f32]| {
         sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
         sum
     };
+    let zeros = || {
+        let mut zeros = Scratch::new(width);
+        zeros.fill(0.0);
+        zeros
+    };
     let rows = (CHUNK / width).max(1);
-    let parts: Vec<Vec<f32>> =
-        x.par_chunks(rows * width).map(|x| x.chunks_exact(width).fold(vec![0.0; width], add)).collect();
-    parts.iter().fold(vec![0.0; width], |sum, part| add(sum, part))
+    let parts: Vec<Scratch> = x.par_chunks(rows * width).map(|x| x.chunks_exact(width).fold(zeros(), add)).collect();
+    parts.iter().fold(zeros(), |sum, part| add(sum, part))
 }

@@ -6,6 +6,14 @@
 pub(crate) mod bernoulli;
 pub(crate) mod conv;
 pub(crate) mod elementwise;
+pub(crate) mod heap;
 pub(crate) mod linear;
+pub(crate) mod scratch;
 pub(crate) mod slices;
 pub(crate) mod tile;
+pub(crate) mod transpose;
+
+/// Runs `f` as one task of the pool of threads: the tasks that it starts in turn find the pool awake.
+pub(crate) fn in_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| f())
+}

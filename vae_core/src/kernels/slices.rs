@@ -20,16 +20,8 @@ pub(crate) fn with_slice<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> 
 
 /// The numbers of a contiguous float32 storage.
 pub(crate) fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    match storage {
-        CpuStorage::F32(values) => contiguous(values, layout),
-        _ => Err(Error::argument("expected a float32 tensor")),
-    }
-}
-
-/// The part of a storage's numbers that a contiguous tensor has.
-pub(crate) fn contiguous<'a, T>(values: &'a [T], layout: &Layout) -> Result<&'a [T]> {
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&values[start..end]),
-        None => Err(Error::argument(format!("expected a contiguous tensor, got the layout {layout:?}"))),
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(values), Some((start, end))) => Ok(&values[start..end]),
+        _ => Err(Error::argument(format!("expected a contiguous float32 tensor, got the layout {layout:?}"))),
     }
 }

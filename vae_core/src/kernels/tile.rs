@@ -16,6 +16,9 @@
 #![allow(clippy::needless_range_loop)]
 
 use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::{scratch::Scratch, transpose::transpose_into};
 
 /// A vector's worth of columns that every supported instruction set can make of whole vectors.
 const UNIT: usize = 16;
@@ -57,24 +60,47 @@ pub(crate) struct Panels {
     k: usize,
     n: usize,
     blocks: Vec<(usize, usize)>,
-    data: Vec<f32>,
+    data: Scratch,
 }
 
 impl Panels {
-    /// Packs B; `fill(k, first, row)` writes B[k, first + j] to `row[j]`. Columns beyond the last stay zero.
-    pub(crate) fn pack(k: usize, n: usize, fill: impl FnMut(usize, usize, &mut [f32])) -> Self {
+    /// Packs B; `fill(k, first, row)` writes B[k, first + j] to `row[j]`. What stands in columns beyond the last does not matter.
+    pub(crate) fn pack(k: usize, n: usize, fill: impl Fn(usize, usize, &mut [f32]) + Sync) -> Self {
         Self::pack_for(Arch::new(), k, n, fill)
     }
 
-    fn pack_for(arch: Arch, k: usize, n: usize, mut fill: impl FnMut(usize, usize, &mut [f32])) -> Self {
-        let blocks = blocks(arch, n);
-        let mut data = vec![0.0; k * n.div_ceil(UNIT) * UNIT];
-        for &(first, units) in &blocks {
-            let width = units * UNIT;
-            for (i, row) in data[first * k..][..k * width].chunks_exact_mut(width).enumerate() {
-                fill(i, first, &mut row[..width.min(n - first)]);
+    fn pack_for(arch: Arch, k: usize, n: usize, fill: impl Fn(usize, usize, &mut [f32]) + Sync) -> Self {
+        Self::by_blocks(arch, k, n, |first, valid, width, block| {
+            for (i, row) in block.chunks_exact_mut(width).enumerate() {
+                fill(i, first, &mut row[..valid]);
             }
+        })
+    }
+
+    /// Packs the first `n` columns of a matrix of `k` rows that are `stride` apart.
+    pub(crate) fn of_rows(b: &[f32], stride: usize, k: usize, n: usize) -> Self {
+        Self::pack(k, n, |k, first, row| row.copy_from_slice(&b[k * stride + first..][..row.len()]))
+    }
+
+    /// Packs the transpose of an (n, k) matrix.
+    pub(crate) fn of_columns(b: &[f32], k: usize, n: usize) -> Self {
+        Self::by_blocks(Arch::new(), k, n, |first, valid, width, block| {
+            transpose_into(&b[first * k..], k, valid, k, block, width);
+        })
+    }
+
+    /// Packs B, blocks side by side: `fill(first column, columns, width of a row, block)`.
+    fn by_blocks(arch: Arch, k: usize, n: usize, fill: impl Fn(usize, usize, usize, &mut [f32]) + Sync) -> Self {
+        let blocks = blocks(arch, n);
+        let mut data = Scratch::new(k * n.div_ceil(UNIT) * UNIT);
+        let mut rest = &mut data[..];
+        let mut parts = vec![];
+        for &(first, units) in &blocks {
+            let (part, after) = rest.split_at_mut(k * units * UNIT);
+            parts.push((first, units * UNIT, part));
+            rest = after;
         }
+        parts.into_par_iter().for_each(|(first, width, part)| fill(first, width.min(n - first), width, part));
         Self { arch, k, n, blocks, data }
     }
 }
@@ -92,10 +118,14 @@ impl Finish<'_> {
     /// The same for one pixel's sums that are made elsewhere.
     pub(crate) fn write(self, y: &mut [f32], sums: &[f32]) {
         for (i, (y, sum)) in y.iter_mut().zip(sums).enumerate() {
-            let x = sum + self.bias.map_or(0.0, |bias| bias[i]);
-            *y = self.leak.map_or(x, |leak| x.max(x * leak));
+            *y = leaky(sum + self.bias.map_or(0.0, |bias| bias[i]), self.leak);
         }
     }
+}
+
+/// max(x, leak · x), for a leak in 0..=1.
+pub(crate) fn leaky(x: f32, leak: Option<f32>) -> f32 {
+    leak.map_or(x, |leak| x.max(x * leak))
 }
 
 /// y[out(m) + n] = finish(Σ_k A[row(m) + k] · B[k, n]) for all m and all columns n of B.

@@ -21,9 +21,13 @@ use crate::{
     kernels::{
         conv::{Conv, Direction, Geometry},
         elementwise::{multiply, sum_rows, tanh},
-        linear::{Linear, transpose_each},
+        heap::keep_freed_memory,
+        in_pool,
+        linear::Linear,
+        scratch::Scratch,
         slices::{in_float32_on_cpu as fits, slice, with_slice},
         tile::Finish,
+        transpose::transpose_each,
     },
 };
 
@@ -125,6 +129,7 @@ pub(super) fn forward(
     x: &Tensor,
 ) -> Result<Option<Tensor>> {
     let Some(steps) = steps(layers, shapes, x)? else { return Ok(None) };
+    keep_freed_memory();
     let x = x.contiguous()?;
     let gradients: Gradients = Arc::default();
     let mut token = Tensor::zeros(1, candle_core::DType::F32, &Device::Cpu)?;
@@ -143,7 +148,7 @@ pub(super) fn forward(
 type Gradients = Arc<Mutex<Vec<Option<WeightAndBias>>>>;
 
 /// The gradients of a weight and its bias.
-type WeightAndBias = (Vec<f32>, Vec<f32>);
+type WeightAndBias = (Scratch, Scratch);
 
 /// A thread that panicked while it held the lock left whole vectors.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -157,11 +162,11 @@ struct Layers {
     input_gradient: bool,
     gradients: Gradients,
     /// The outputs of all steps but the last.
-    saved: Mutex<Vec<Vec<f32>>>,
+    saved: Mutex<Vec<Scratch>>,
 }
 
 impl Step {
-    fn forward(&self, x: &[f32], batch: usize) -> Result<Vec<f32>> {
+    fn forward(&self, x: &[f32], batch: usize) -> Result<Scratch> {
         let leak = leak(self.activation);
         let mut y = match (&self.kernel, &self.parameters) {
             (Kernel::Linear(linear), Some((weight, bias))) => {
@@ -169,7 +174,7 @@ impl Step {
             }
             (Kernel::Conv(conv, direction), Some((weight, bias))) => with_slice(weight, |weight| {
                 with_slice(bias, |bias| {
-                    let mut y = vec![0.0; batch * conv.output_len(*direction)];
+                    let mut y = Scratch::new(batch * conv.output_len(*direction));
                     let panels = conv.pack(*direction, weight);
                     conv.apply(*direction, x, &panels, Finish { bias: Some(bias), leak }, &mut y);
                     Ok(y)
@@ -195,18 +200,22 @@ impl Step {
         batch: usize,
         previous: Option<Option<Activation>>,
         weights: bool,
-    ) -> Result<(Option<Vec<f32>>, Option<WeightAndBias>)> {
+    ) -> Result<(Option<Scratch>, Option<WeightAndBias>)> {
         let input = previous.is_some();
         let before = |x: &[f32], dx: &mut [f32]| backward_activation(previous.flatten(), x, dx);
         match (&self.kernel, &self.parameters) {
             (Kernel::Linear(linear), Some((weight, _))) => {
-                let parameters = weights.then(|| (linear.weight_gradient(x, dy, batch), sum_rows(dy, linear.outputs)));
-                if !input {
-                    return Ok((None, parameters));
-                }
-                let mut dx = with_slice(weight, |weight| Ok(linear.input_gradient(dy, weight, batch)))?;
-                before(x, &mut dx);
-                Ok((Some(dx), parameters))
+                with_slice(weight, |weight| {
+                    // Side by side: where one runs out of tasks for all threads, there are those of the other.
+                    Ok(rayon::join(
+                        || {
+                            let mut dx = input.then(|| linear.input_gradient(dy, weight, batch));
+                            dx.iter_mut().for_each(|dx| before(x, dx));
+                            dx
+                        },
+                        || weights.then(|| (linear.weight_gradient(x, dy, batch), sum_rows(dy, linear.outputs))),
+                    ))
+                })
             }
             (Kernel::Conv(conv, direction), Some((weight, bias))) => {
                 let panels = match input {
@@ -244,6 +253,33 @@ fn backward_activation(activation: Option<Activation>, x: &[f32], dx: &mut [f32]
     }
 }
 
+impl Layers {
+    /// Leaves the gradients of the parameters for their `Entry`s, if asked for, and returns that of x, if there is one.
+    fn backward(&self, x: &[f32], y: &[f32], dy: &[f32], weights: bool) -> Result<Option<Scratch>> {
+        let batch = self.shape.dims()[0];
+        let saved = lock(&self.saved);
+        let mut last = None;
+        if let activation @ Some(_) = self.steps.last().and_then(|step| step.activation) {
+            let mut dy = Scratch::copy(dy);
+            backward_activation(activation, y, &mut dy);
+            last = Some(dy);
+        }
+        let mut gradients = Vec::with_capacity(self.steps.len());
+        for (i, step) in self.steps.iter().enumerate().rev() {
+            let (x, previous) = match i {
+                0 => (x, self.input_gradient.then_some(None)),
+                _ => (&saved[i - 1][..], Some(self.steps[i - 1].activation)),
+            };
+            let (dx, parameters) = step.backward(x, last.as_deref().unwrap_or(dy), batch, previous, weights)?;
+            last = dx;
+            gradients.push(parameters);
+        }
+        gradients.reverse();
+        *lock(&self.gradients) = gradients;
+        Ok(last.filter(|_| self.input_gradient))
+    }
+}
+
 impl CustomOp2 for Layers {
     fn name(&self) -> &'static str {
         "vae_core layers"
@@ -258,14 +294,17 @@ impl CustomOp2 for Layers {
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let x = slice(x, layout)?;
         let batch = self.shape.dims()[0];
-        let mut outputs: Vec<Vec<f32>> = Vec::with_capacity(self.steps.len());
-        for step in &self.steps {
-            let y = step.forward(outputs.last().map_or(x, Vec::as_slice), batch)?;
-            outputs.push(y);
-        }
+        let mut outputs: Vec<Scratch> = Vec::with_capacity(self.steps.len());
+        in_pool(|| {
+            for step in &self.steps {
+                let y = step.forward(outputs.last().map_or(x, |y| y), batch)?;
+                outputs.push(y);
+            }
+            Ok::<_, Error>(())
+        })?;
         let y = outputs.pop().unwrap_or_default();
         *lock(&self.saved) = outputs;
-        Ok((CpuStorage::F32(y), self.shape.clone()))
+        Ok((CpuStorage::F32(y.into_vec()), self.shape.clone()))
     }
 
     fn bwd(
@@ -275,31 +314,11 @@ impl CustomOp2 for Layers {
         y: &Tensor,
         dy: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let batch = self.shape.dims()[0];
-        let saved = lock(&self.saved);
-        let mut dy = with_slice(&dy.contiguous()?, |dy| Ok(dy.to_vec()))?;
         let weights = token.track_op();
-        let dx = with_slice(x, |x| {
-            with_slice(y, |y| {
-                backward_activation(self.steps.last().and_then(|step| step.activation), y, &mut dy);
-                let mut dy = Some(dy);
-                let mut gradients = Vec::with_capacity(self.steps.len());
-                for (i, step) in self.steps.iter().enumerate().rev() {
-                    let (x, previous) = match i {
-                        0 => (x, self.input_gradient.then_some(None)),
-                        _ => (&saved[i - 1][..], Some(self.steps[i - 1].activation)),
-                    };
-                    let (dx, parameters) =
-                        step.backward(x, dy.as_deref().unwrap_or_default(), batch, previous, weights)?;
-                    dy = dx;
-                    gradients.push(parameters);
-                }
-                gradients.reverse();
-                *lock(&self.gradients) = gradients;
-                Ok(dy.filter(|_| self.input_gradient))
-            })
-        })?;
-        let dx = dx.map(|dx| Tensor::from_vec(dx, x.shape(), &Device::Cpu)).transpose()?;
+        let dy = dy.contiguous()?;
+        let dx =
+            with_slice(x, |x| with_slice(y, |y| with_slice(&dy, |dy| in_pool(|| self.backward(x, y, dy, weights)))))?;
+        let dx = dx.map(|dx| Tensor::from_vec(dx.into_vec(), x.shape(), &Device::Cpu)).transpose()?;
         Ok((dx, Some(token.zeros_like()?)))
     }
 }
@@ -338,8 +357,6 @@ impl CustomOp3 for Entry {
         let Some((dw, db)) = lock(&self.gradients).get_mut(self.index).and_then(Option::take) else {
             return Ok((Some(token.zeros_like()?), None, None));
         };
-        let dw = gradients::collect(weight, Tensor::from_vec(dw, weight.shape(), &Device::Cpu)?)?;
-        let db = gradients::collect(bias, Tensor::from_vec(db, bias.shape(), &Device::Cpu)?)?;
-        Ok((Some(token.zeros_like()?), dw, db))
+        Ok((Some(token.zeros_like()?), gradients::collect(weight, dw)?, gradients::collect(bias, db)?))
     }
 }

@@ -15,7 +15,7 @@ mod tests;
 pub use activation::Activation;
 pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
-pub use gradients::backward;
+pub use gradients::{Gradient, GradientSource, Gradients, backward};
 pub use linear::Linear;
 pub use params::Params;
 pub use stack::{Layer, Stack};

@@ -20,12 +20,19 @@
 
 use std::cell::RefCell;
 
-use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Tensor, Var, WithDType, backprop::GradStore};
-use num_traits::Float;
+use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor, Var};
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, kernels::slices::contiguous, nn::Params};
+use crate::{
+    Error, Result,
+    kernels::{
+        in_pool,
+        slices::{in_float32_on_cpu, with_slice},
+    },
+    nn::{Gradient, GradientSource, Params},
+};
 
 /// Elements that one thread takes at a time.
 const CHUNK: usize = 16 * 1024;
@@ -109,26 +116,31 @@ impl Adam {
 
     /// One step along `gradients`, each multiplied by `scale` first (1 unless gradients are clipped). Parameters without a
     /// gradient stay.
-    pub fn step(&mut self, gradients: &GradStore, scale: f64) -> Result<()> {
+    pub fn step(&mut self, gradients: &impl GradientSource, scale: f64) -> Result<()> {
         self.steps += 1;
         let AdamConfig { learning_rate, beta1, beta2, epsilon } = self.config;
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
         // The means start at 0, so for the first steps they are too small, by known factors.
         let (first, root) = (1.0 - beta1.powi(steps), (1.0 - beta2.powi(steps)).sqrt());
         let update = Update { beta1, beta2, scale, rate: learning_rate * root / first, epsilon: epsilon * root };
-        for Slot { var, m, v, .. } in &self.slots {
-            let Some(gradient) = gradients.get(var) else { continue };
-            let gradient = gradient.contiguous()?;
-            if var.device().is_cpu() {
-                update.in_place(var, &gradient, m, v)?;
-            } else {
-                m.set(&((m.as_tensor() * beta1)? + (&gradient * ((1.0 - beta1) * scale))?)?)?;
-                v.set(&((v.as_tensor() * beta2)? + (gradient.sqr()? * ((1.0 - beta2) * scale * scale))?)?)?;
-                let denominator = v.sqrt()?.affine(1.0, update.epsilon)?;
-                var.set(&(var.as_tensor() - (m.as_tensor() * update.rate)?.div(&denominator)?)?)?;
+        in_pool(|| {
+            for Slot { var, m, v, .. } in &self.slots {
+                match gradients.gradient(var) {
+                    Some(Gradient::Numbers(gradient)) => update.in_place(var, gradient, m, v)?,
+                    Some(Gradient::Tensor(gradient)) if in_float32_on_cpu(var) && in_float32_on_cpu(gradient) => {
+                        with_slice(&gradient.contiguous()?, |gradient| update.in_place(var, gradient, m, v))?;
+                    }
+                    Some(Gradient::Tensor(gradient)) => {
+                        m.set(&((m.as_tensor() * beta1)? + (gradient * ((1.0 - beta1) * scale))?)?)?;
+                        v.set(&((v.as_tensor() * beta2)? + (gradient.sqr()? * ((1.0 - beta2) * scale * scale))?)?)?;
+                        let denominator = v.sqrt()?.affine(1.0, update.epsilon)?;
+                        var.set(&(var.as_tensor() - (m.as_tensor() * update.rate)?.div(&denominator)?)?)?;
+                    }
+                    None => {}
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// The running means by name, `m.{parameter}` and `v.{parameter}`; with [`Adam::steps`] all that a checkpoint needs.
@@ -176,84 +188,70 @@ struct Update {
     epsilon: f64,
 }
 
-/// The numbers of a contiguous tensor, to write to.
-fn slice_mut<'a, T>(values: &'a mut [T], layout: &Layout) -> candle_core::Result<&'a mut [T]> {
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&mut values[start..end]),
-        None => candle_core::bail!("Adam works on contiguous tensors, got the layout {layout:?}"),
-    }
-}
-
 impl Update {
-    /// One pass over parameter, gradient and both means, in float32 or float64.
-    fn in_place(&self, theta: &Var, gradient: &Tensor, m: &Var, v: &Var) -> candle_core::Result<()> {
+    /// One pass over parameter, gradient and both means.
+    fn in_place(&self, theta: &Var, g: &[f32], m: &Var, v: &Var) -> Result<()> {
         // candle hands out one tensor to write to at a time, so each is asked for inside the other's turn.
-        m.inplace_op1(&Writing::new(|m: &mut CpuStorage, lm: &Layout| {
-            v.inplace_op1(&Writing::new(|v: &mut CpuStorage, lv: &Layout| {
-                let last =
-                    |theta: &mut CpuStorage, lt: &Layout, g: &CpuStorage, lg: &Layout| match (theta, g, &mut *m, v) {
-                        (CpuStorage::F32(theta), CpuStorage::F32(g), CpuStorage::F32(m), CpuStorage::F32(v)) => {
-                            self.apply(slice_mut(theta, lt)?, contiguous(g, lg)?, slice_mut(m, lm)?, slice_mut(v, lv)?);
-                            Ok(())
-                        }
-                        (CpuStorage::F64(theta), CpuStorage::F64(g), CpuStorage::F64(m), CpuStorage::F64(v)) => {
-                            self.apply(slice_mut(theta, lt)?, contiguous(g, lg)?, slice_mut(m, lm)?, slice_mut(v, lv)?);
-                            Ok(())
-                        }
-                        _ => candle_core::bail!(
-                            "Adam works on float32 and float64 gradients of the parameter's own type"
-                        ),
-                    };
-                theta.inplace_op2(gradient, &Writing::new(last))
-            }))
-        }))
+        writing(m, |m| writing(v, |v| writing(theta, |theta| self.apply(theta, g, m, v))))
     }
 
-    fn apply<T: WithDType + Float>(&self, theta: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
-        let [keep1, take1] = [self.beta1, (1.0 - self.beta1) * self.scale].map(T::from_f64);
-        let [keep2, take2] = [self.beta2, (1.0 - self.beta2) * self.scale * self.scale].map(T::from_f64);
-        let [rate, epsilon] = [self.rate, self.epsilon].map(T::from_f64);
+    fn apply(&self, theta: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]) -> Result<()> {
         let means = m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK));
-        theta.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK)).zip(means).for_each(|((theta, g), (m, v))| {
-            for (((theta, &g), m), v) in theta.iter_mut().zip(g).zip(m).zip(v) {
-                *m = keep1 * *m + take1 * g;
-                *v = keep2 * *v + take2 * g * g;
-                *theta -= rate * *m / (v.sqrt() + epsilon);
-            }
-        });
+        let chunks = theta.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK)).zip(means);
+        let arch = Arch::new();
+        chunks.for_each(|((theta, g), (m, v))| arch.dispatch(Chunk { update: self, theta, g, m, v }));
+        Ok(())
     }
 }
 
-/// A closure that is called once with the storage of a tensor to write to.
-struct Writing<F>(RefCell<Option<F>>);
+/// What one thread takes at a time.
+struct Chunk<'a> {
+    update: &'a Update,
+    theta: &'a mut [f32],
+    g: &'a [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+}
 
-impl<F> Writing<F> {
-    fn new(f: F) -> Self {
-        Self(RefCell::new(Some(f)))
-    }
+impl WithSimd for Chunk<'_> {
+    type Output = ();
 
-    fn take(&self) -> candle_core::Result<F> {
-        self.0.take().ok_or_else(|| candle_core::Error::Msg("Adam's update ran twice".into()))
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Update { beta1, beta2, scale, rate, epsilon } = *self.update;
+        let [keep1, take1] = [beta1, (1.0 - beta1) * scale].map(|x| x as f32);
+        let [keep2, take2] = [beta2, (1.0 - beta2) * scale * scale].map(|x| x as f32);
+        let [rate, epsilon] = [rate, epsilon].map(|x| x as f32);
+        for (((theta, &g), m), v) in self.theta.iter_mut().zip(self.g).zip(self.m).zip(self.v) {
+            *m = keep1 * *m + take1 * g;
+            *v = keep2 * *v + take2 * g * g;
+            *theta -= rate * *m / (v.sqrt() + epsilon);
+        }
     }
 }
 
-impl<F: FnOnce(&mut CpuStorage, &Layout) -> candle_core::Result<()>> InplaceOp1 for Writing<F> {
+/// Calls `f` with the numbers of a contiguous float32 variable on the CPU, to write to.
+fn writing<R>(var: &Var, f: impl FnOnce(&mut [f32]) -> Result<R>) -> Result<R> {
+    let turn = Turn(RefCell::new((Some(f), None)));
+    var.inplace_op1(&turn)?;
+    turn.0.into_inner().1.unwrap_or_else(|| Err(Error::argument("candle did not hand out a variable to write to")))
+}
+
+/// A closure that is called once with the storage of a tensor to write to, and what it returned.
+struct Turn<F, R>(RefCell<(Option<F>, Option<Result<R>>)>);
+
+impl<R, F: FnOnce(&mut [f32]) -> Result<R>> InplaceOp1 for Turn<F, R> {
     fn name(&self) -> &'static str {
         "vae_core Adam"
     }
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
-        self.take()?(storage, layout)
-    }
-}
-
-impl<F: FnOnce(&mut CpuStorage, &Layout, &CpuStorage, &Layout) -> candle_core::Result<()>> InplaceOp2 for Writing<F> {
-    fn name(&self) -> &'static str {
-        "vae_core Adam"
-    }
-
-    fn cpu_fwd(&self, s1: &mut CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> candle_core::Result<()> {
-        self.take()?(s1, l1, s2, l2)
+        let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
+            candle_core::bail!("Adam expected a contiguous float32 variable, got the layout {layout:?}");
+        };
+        let (f, result) = &mut *self.0.borrow_mut();
+        *result = f.take().map(|f| f(&mut values[start..end]));
+        Ok(())
     }
 }
 

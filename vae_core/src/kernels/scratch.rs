@@ -1,0 +1,81 @@
+//! Memory that is used again, step after step.
+//!
+//! A step of training needs megabytes for a moment. Fresh from the system they cost a page fault for every 4 KiB, from the
+//! heap they have to be filled with zeros first, and either takes as long as many of the products that are put there.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// How many numbers wait at most for their next use: 256 MiB of them.
+const WAITING: usize = 1 << 26;
+
+static POOL: Mutex<Vec<Vec<f32>>> = Mutex::new(vec![]);
+
+/// A thread that panicked while it held the lock left whole buffers.
+fn pool() -> MutexGuard<'static, Vec<Vec<f32>>> {
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Numbers to write to before they are read: what is there is left from an earlier use. Goes back when dropped.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    /// All of it, so that none is ever filled again.
+    buffer: Vec<f32>,
+    len: usize,
+}
+
+impl Scratch {
+    /// `len` numbers, from the smallest buffer that has room for them.
+    pub(crate) fn new(len: usize) -> Self {
+        // One that is far too large would be missing where it is needed.
+        let fits = |buffer: &Vec<f32>| (len..=4 * len).contains(&buffer.len());
+        let mut pool = pool();
+        let best = (0..pool.len()).filter(|&i| fits(&pool[i])).min_by_key(|&i| pool[i].len());
+        let reused = best.map(|i| pool.swap_remove(i));
+        drop(pool);
+        let mut buffer = reused.unwrap_or_else(|| vec![0.0; len]);
+        if cfg!(test) {
+            buffer.fill(f32::NAN);
+        }
+        Self { buffer, len }
+    }
+
+    /// The same numbers once more.
+    pub(crate) fn copy(from: &[f32]) -> Self {
+        let mut scratch = Self::new(from.len());
+        scratch.copy_from_slice(from);
+        scratch
+    }
+
+    /// The numbers, to keep.
+    pub(crate) fn into_vec(mut self) -> Vec<f32> {
+        self.buffer.truncate(self.len);
+        std::mem::take(&mut self.buffer)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let mut pool = pool();
+        let waiting: usize = pool.iter().map(Vec::len).sum();
+        if !self.buffer.is_empty() && waiting + self.buffer.len() <= WAITING {
+            pool.push(std::mem::take(&mut self.buffer));
+        }
+    }
+}
+
+impl Deref for Scratch {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.buffer[..self.len]
+    }
+}
+
+impl DerefMut for Scratch {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.buffer[..self.len]
+    }
+}
