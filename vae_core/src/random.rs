@@ -29,6 +29,9 @@ use crate::Result;
 /// Values that one position of the generator fills; part of the definition of the stream, so not a tuning knob.
 const BLOCK: usize = 4096;
 
+/// Values that one task fills: a part of a block, begun in its middle. An even number, for pairs of normal numbers.
+const TASK: usize = 512;
+
 /// A seeded generator of uniform and normal numbers.
 #[derive(Clone, Debug)]
 pub struct Random {
@@ -69,7 +72,13 @@ impl Random {
 
     fn fill(&mut self, values: &mut [f32], write: impl Fn(&mut ChaCha8Rng, &mut [f32]) + Sync) {
         let block = self.next_block(values.len().div_ceil(BLOCK) as u64);
-        values.par_chunks_mut(BLOCK).enumerate().for_each(|(i, chunk)| write(&mut block(i as u64), chunk));
+        values.par_chunks_mut(TASK).enumerate().for_each(|(i, chunk)| {
+            let start = i * TASK;
+            let mut rng = block((start / BLOCK) as u64);
+            // Each value takes one word of 32 bits.
+            rng.set_word_pos((start % BLOCK) as u128);
+            write(&mut rng, chunk);
+        });
     }
 
     /// Fills `values` with draws from U[0, 1).
@@ -168,6 +177,19 @@ mod tests {
         let mut odd = vec![0.0; 17];
         Random::new(7).fill_normal(&mut odd);
         assert_eq!(odd[..16], one[..16]);
+    }
+
+    /// The values are those of one generator for each block of 4096, read from its beginning.
+    #[test]
+    fn tasks_are_parts_of_blocks() {
+        let mut random = Random::new(7);
+        let mut values = vec![0.0; 2 * BLOCK + TASK + 5];
+        random.fill_uniform(&mut values);
+        let block = Random::new(7).next_block(3);
+        for (b, values) in values.chunks(BLOCK).enumerate() {
+            let mut rng = block(b as u64);
+            assert!(values.iter().all(|&value| value == rng.random::<f32>()));
+        }
     }
 
     /// Children differ from each other, from their parent, and do not depend on where the parent stands.

@@ -6,6 +6,7 @@
 pub(crate) mod bernoulli;
 pub(crate) mod conv;
 pub(crate) mod elementwise;
+pub(crate) mod gaussian;
 pub(crate) mod heap;
 pub(crate) mod linear;
 pub(crate) mod scratch;
