@@ -6,7 +6,7 @@ Every case has images `x`, what the encoder sees of them (`seen`, corrupted ones
 `epsilon`, the first step's `mu`, `log_var` and decoded `mean`, the terms of all ten (`reconstruction`, `kl`, `loss`), and for each
 parameter of the state dict its value before (`start.`), its first gradient (`gradient.`), and its value after one and ten
 steps of Adam (`one.`, `ten.`). Distributions and divergences are PyTorch's own. `shapes.json` has the names and shapes of the
-three original architectures. `vae_core/tests/pytorch_parity.rs` reads all of it.
+three original architectures. `vae_core/tests/pytorch_parity.rs` and `pytorch_originals.rs` read them.
 """
 
 import json

@@ -3,7 +3,7 @@
     pip install torch==2.13.0 safetensors numpy && python tests/parity/round_trip.py
 
 Each module is written plain, in other types, in `DataParallel` and compiled. The ignored test of
-`vae_core/tests/pytorch_names.rs` loads them, compares its outputs with PyTorch's, and writes them back under its own names and
+`vae_core/tests/pytorch_originals.rs` loads them, compares its outputs with PyTorch's, and writes them back under its own names and
 under PyTorch's; here they are loaded again, strictly, and must have the same bits.
 """
 
@@ -17,7 +17,7 @@ from modules import originals
 from safetensors.torch import load_file, save_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TEST = ["cargo", "test", "--release", "-p", "vae_core", "--test", "pytorch_names", "round_trip", "--"]
+TEST = ["cargo", "test", "--release", "-p", "vae_core", "--test", "pytorch_originals", "round_trip", "--"]
 VARIANTS = {
     "float32": lambda module: module,
     "float64": lambda module: module.double(),
