@@ -61,7 +61,7 @@ fn spellings_mean_the_same() {
         let name = name.replace("encoder.fc1", "encoder.net.0.0").replace("encoder.fc2", "encoder.net.1.0");
         name.replace("decoder.fc", "decoder_layers.")
     };
-    type Spelling<'a> = (&'a str, Box<dyn Fn(&str) -> String>);
+    type Spelling<'a> = (&'a str, Box<dyn Fn(&str) -> String + 'a>);
     let spellings: [Spelling; 9] = [
         ("our own", Box::new(|name| name.into())),
         ("a Sequential, heads beside it", Box::new(heads("z_mean", "z_log_var"))),
