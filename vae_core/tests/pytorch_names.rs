@@ -8,7 +8,7 @@ use std::{
 
 use vae_core::{candle::safetensors, prelude::*};
 
-const CPU: Device = Device::Cpu;
+static CPU: Device = Device::Cpu;
 
 type Tensors = HashMap<String, Tensor>;
 
@@ -236,5 +236,59 @@ fn other_files_are_refused() {
         std::fs::write(&path, bytes).unwrap();
         let text = vae.load_pytorch(&path).unwrap_err().to_string();
         assert!(text.contains("safetensors.torch.save_file"), "{text}");
+    }
+}
+
+/// A model of one's own, whose names say nothing, loads by equal names, behind one prefix, and in its own type.
+#[test]
+fn models_of_ones_own_load_by_equal_names() {
+    struct Own(Params);
+    impl Vae for Own {
+        fn encode(&self, x: &Tensor) -> Result<DiagonalGaussian> {
+            DiagonalGaussian::standard_like(x)
+        }
+        fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {
+            Ok(Box::new(Bernoulli::new(z.clone())?))
+        }
+        fn latent(&self) -> usize {
+            1
+        }
+        fn image_shape(&self) -> (usize, usize, usize) {
+            (1, 1, 1)
+        }
+        fn device(&self) -> &Device {
+            &CPU
+        }
+        fn params(&self) -> &Params {
+            &self.0
+        }
+        fn layers(&self) -> Vec<vae_core::models::LayerRow> {
+            vec![]
+        }
+        fn config(&self) -> vae_core::serde_json::Value {
+            vae_core::serde_json::Value::Null
+        }
+    }
+    let own = || {
+        let mut params = Params::new();
+        for name in ["fc.weight", "a.fc.weight", "scale"] {
+            params.register(name, Var::zeros(2, DType::F64, &CPU).unwrap()).unwrap();
+        }
+        Own(params)
+    };
+    for prefix in ["", "net."] {
+        let theirs: Tensors = [("fc.weight", 0.1), ("a.fc.weight", 0.2), ("scale", 0.3)]
+            .map(|(name, value)| (format!("{prefix}{name}"), Tensor::new(&[value, -value], &CPU).unwrap()))
+            .into();
+        let (_folder, path) = file(&theirs);
+        let mut vae = own();
+        let loaded = vae.load_pytorch(&path).map_err(|error| error.to_string());
+        if prefix.is_empty() {
+            assert_eq!((loaded, all_values(&vae)), (Ok(()), vec![0.1, -0.1, 0.2, -0.2, 0.3, -0.3]));
+        } else {
+            // Two of theirs end with `fc.weight`: that is for the reader of the message to settle.
+            assert!(loaded.unwrap_err().contains("fc.weight is missing; expected shape [2]"));
+            assert_eq!(all_values(&vae), [0.0; 6]);
+        }
     }
 }

@@ -115,7 +115,7 @@ pub trait Vae {
     /// `nn.Sequential` may begin with `nn.Flatten` or end with `nn.Sigmoid`. Where the number of layers differs, only equal
     /// names are taken to mean the same. `module.` and `_orig_mod.`, which `DataParallel` and `torch.compile` put in, are
     /// skipped wherever they stand; all names may begin with the name of what holds the module (`model.encoder.0.weight`).
-    /// Numbers may be float64, float32, float16 or bfloat16.
+    /// Numbers may be float64, float32, float16 or bfloat16; they become the parameter's own type, here float32.
     ///
     /// The other way, what [`Vae::save`] writes has the names of the left column, which are those of the usual PyTorch
     /// classes: `module.load_state_dict(safetensors.torch.load_file(path))`. For a module with others there is
@@ -123,7 +123,7 @@ pub trait Vae {
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be read; [`Error::File`] with every name that is missing, unexpected, of another
-    /// shape or type, or without a finite value in float32.
+    /// shape or type, or no longer finite in the parameter's own type.
     fn load_pytorch(&mut self, path: impl AsRef<Path>) -> Result<()>
     where
         Self: Sized,
@@ -131,7 +131,7 @@ pub trait Vae {
         pytorch::load(self.params(), path.as_ref())
     }
 
-    /// Writes the weights, in float32, to a safetensors file that a PyTorch module loads: under the names and in the shapes
+    /// Writes the weights, in their own type, to a safetensors file that a PyTorch module loads: under the names and in the shapes
     /// of its `state_dict` in the file `like`, whole or not at all.
     ///
     /// # Errors

@@ -120,21 +120,25 @@ fn entries<'a>(params: &'a Params, path: &Path) -> Result<Vec<Entry<'a>>> {
             wanted.push((format!("{other}.{kind}"), own));
         }
     }
-    for (name, _) in params.iter() {
-        if !wanted.iter().any(|(_, own)| own.contains(&name)) {
-            let other =
-                theirs.keys().find(|other| other.strip_suffix(name).is_some_and(|p| p.is_empty() || p.ends_with('.')));
-            wanted.push((other.map_or(name, |other| other).into(), vec![name]));
-        }
+    let layered: Vec<&str> = wanted.iter().flat_map(|(_, own)| own.clone()).collect();
+    for (name, _) in params.iter().filter(|(name, _)| !layered.contains(name)) {
+        let prefixed = |other: &&String| other.strip_suffix(name).is_some_and(|prefix| prefix.ends_with('.'));
+        let mut others = theirs.keys().filter(prefixed);
+        let other = match (theirs.contains_key(name), others.next(), others.next()) {
+            (false, Some(other), None) => other,
+            _ => name,
+        };
+        wanted.push((other.into(), vec![name]));
     }
 
     let mut entries = vec![];
     for (plain, ours) in wanted {
         let shape = shape(params, &ours);
+        let dtype = ours.iter().find_map(|name| params.get(name)).map_or(DType::F32, |var| var.dtype());
         let here = if ours == [plain.as_str()] { String::new() } else { format!(", {} here,", ours.join(" above ")) };
         match theirs.remove(&plain) {
             None => problems.push(format!("{plain}{here} is missing; expected shape {shape:?}")),
-            Some((name, value)) => match fits(&value, &shape)? {
+            Some((name, value)) => match fits(&value, &shape, dtype)? {
                 Ok(value) => entries.push(Entry { name, value, ours }),
                 Err(problem) => problems.push(format!("{name}{here} {problem}")),
             },
@@ -166,8 +170,8 @@ fn shape(params: &Params, names: &[&str]) -> Vec<usize> {
     shape
 }
 
-/// The tensor in float32, or what is wrong with it.
-fn fits(value: &Tensor, shape: &[usize]) -> Result<Result<Tensor, String>> {
+/// The tensor in the parameter's own type, or what is wrong with it.
+fn fits(value: &Tensor, shape: &[usize], dtype: DType) -> Result<Result<Tensor, String>> {
     // A number may be a tensor of one element.
     if value.dims() != shape && !(shape.is_empty() && value.dims() == [1]) {
         return Ok(Err(format!("has shape {:?}; expected {shape:?}", value.dims())));
@@ -175,10 +179,10 @@ fn fits(value: &Tensor, shape: &[usize]) -> Result<Result<Tensor, String>> {
     if ![DType::F64, DType::F32, DType::F16, DType::BF16].contains(&value.dtype()) {
         return Ok(Err(format!("is of type {:?}; expected float64, float32, float16 or bfloat16", value.dtype())));
     }
-    let value = value.to_dtype(DType::F32)?;
+    let value = value.to_dtype(dtype)?;
     match value.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?.is_finite() {
         true => Ok(Ok(value)),
-        false => Ok(Err("has numbers that are infinite or NaN in float32".into())),
+        false => Ok(Err(format!("has numbers that are infinite or NaN as {dtype:?}"))),
     }
 }
 
