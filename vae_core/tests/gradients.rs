@@ -211,3 +211,20 @@ fn layers() {
         }
     }
 }
+
+/// Where the general path has to be taken, here for a slope above 1, the gradient of a strided convolution with holes exists
+/// also for sizes at which the window leaves a pixel over.
+#[test]
+#[ignore = "candle 0.11.1 gives that gradient the wrong size and returns an error; the fast path is right"]
+fn general_path_of_a_strided_convolution_with_holes() {
+    let random = &mut Random::new(2);
+    let mut params = Params::new();
+    let config = Conv2dConfig { stride: 2, padding: 2, dilation: 2, ..Conv2dConfig::new(3, 4, 3) };
+    let conv = Conv2d::new(&mut params, "conv", config, random, &CPU).unwrap();
+    for slope in [1.0, 1.5] {
+        let stack = Stack::new().push(conv.clone(), Activation::LeakyRelu(slope));
+        let x = Var::from_tensor(&random.normal((2, 3, 8, 7), &CPU).unwrap()).unwrap();
+        let gradients = nn::backward(&stack.forward(&x).unwrap().sum_all().unwrap());
+        assert!(gradients.is_ok(), "slope {slope}: {}", gradients.unwrap_err());
+    }
+}
