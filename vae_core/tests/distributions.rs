@@ -44,7 +44,7 @@ fn finite_difference(x: &[f64], f: impl Fn(&Tensor) -> Result<Tensor>) -> Result
     (0..x.len()).map(|i| Ok((at(i, h)? - at(i, -h)?) / (2.0 * h))).collect()
 }
 
-const LOGITS: [f64; 9] = [-30.0, -3.0, -0.2, -0.05, 0.0, 0.005, 0.0999, 2.0, 25.0];
+const LOGITS: [f64; 11] = [-30.0, -3.0, -0.2, -0.05, 0.0, 0.005, 0.0999, 0.2499, 0.2501, 2.0, 25.0];
 
 /// The continuous densities integrate to one over their support.
 #[test]
@@ -138,8 +138,9 @@ fn kl_agrees_with_monte_carlo() -> Result<()> {
 /// Gradients of every log-probability, KL and sample agree with central differences in float64.
 #[test]
 fn gradients_agree_with_finite_differences() -> Result<()> {
-    let points = [-4.0, -1.3, -0.05, 0.004, 0.3, 0.09, 2.0, 6.0];
+    let points = [-4.0, -1.3, -0.05, 0.004, 0.2501, 0.2499, 2.0, 6.0];
     let x = column(&[0.0, 1.0, 0.3, 0.8, 1.0, 0.5, 0.1, 0.9])?;
+    let other = DiagonalGaussian::new((&x * -2.0)?, x.affine(0.5, 0.3)?)?;
     type Function<'a> = (&'a str, Box<dyn Fn(&Tensor) -> Result<Tensor> + 'a>);
     let sum = |t: Tensor| -> Result<Tensor> { Ok(t.sum_all()?) };
     let functions: Vec<Function> = vec![
@@ -154,6 +155,18 @@ fn gradients_agree_with_finite_differences() -> Result<()> {
             "rsample",
             Box::new(|v| sum(DiagonalGaussian::new(x.clone(), v.clone())?.rsample(&mut Random::new(1))?.sqr()?)),
         ),
+        ("Bernoulli's mean", Box::new(|l| sum(Bernoulli::new(l.clone())?.mean()?.sqr()?))),
+        ("Bernoulli, x", Box::new(|y| sum(Bernoulli::new((&x * 3.0)?)?.log_prob(y)?))),
+        ("continuous Bernoulli, x", Box::new(|y| sum(ContinuousBernoulli::new((&x * 3.0)?)?.log_prob(y)?))),
+        ("Gaussian, x", Box::new(|y| sum(Gaussian::learned(x.clone(), x.clone())?.log_prob(y)?))),
+        ("posterior, z", Box::new(|z| sum(DiagonalGaussian::new(x.clone(), x.clone())?.log_prob(z)?))),
+        ("posterior, mu", Box::new(|m| sum(DiagonalGaussian::new(m.clone(), x.clone())?.log_prob(&x)?))),
+        ("posterior, log_var", Box::new(|v| sum(DiagonalGaussian::new(x.zeros_like()?, v.clone())?.log_prob(&x)?))),
+        ("entropy", Box::new(|v| sum(DiagonalGaussian::new(x.clone(), v.clone())?.entropy()?))),
+        ("KL to another, mu", Box::new(|m| sum(DiagonalGaussian::new(m.clone(), x.clone())?.kl_to(&other)?))),
+        ("KL to another, log_var", Box::new(|v| sum(DiagonalGaussian::new(x.clone(), v.clone())?.kl_to(&other)?))),
+        ("KL to it, mu", Box::new(|m| sum(other.kl_to(&DiagonalGaussian::new(m.clone(), x.clone())?)?))),
+        ("KL to it, log_var", Box::new(|v| sum(other.kl_to(&DiagonalGaussian::new(x.clone(), v.clone())?)?))),
     ];
     for (name, f) in functions {
         let var = Var::from_tensor(&column(&points)?)?;

@@ -16,10 +16,14 @@ use candle_core::{DType, Tensor};
 use super::{Likelihood, batched, same_shape, softplus, sum_per_item};
 use crate::{Result, random::Random};
 
-/// Below this |l|, ln C(l) is its Taylor series: the next term, l⁶/90720, is far below rounding there.
-const SERIES_LOG_NORMALIZER: f64 = 1e-2;
-/// Below this |l|, the mean is its Taylor series: the closed form cancels as 1/l.
-const SERIES_MEAN: f64 = 1e-1;
+/// Below this |l|, ln C(l) and the mean are Taylor series. Their closed forms, and still more the gradients of these, cancel
+/// as 1/l and 1/l² there; the first terms left out are below 1e-13.
+const SERIES: f64 = 0.25;
+/// ln C(l) − ln 2 in powers of l², from l² on.
+const LOG_NORMALIZER: [f64; 5] =
+    [1.0 / 12.0, -7.0 / 1440.0, 31.0 / 90_720.0, -127.0 / 4_838_400.0, 73.0 / 34_214_400.0];
+/// The mean less ½ over l, in powers of l² from 1 on: B₂ₖ/(2k)! of the Bernoulli numbers.
+const MEAN: [f64; 5] = [1.0 / 12.0, -1.0 / 720.0, 1.0 / 30_240.0, -1.0 / 1_209_600.0, 1.0 / 47_900_160.0];
 
 /// Independent continuous Bernoulli pixels given by logits.
 #[derive(Clone, Debug)]
@@ -44,14 +48,20 @@ impl ContinuousBernoulli {
 
     /// ln C(l) = ln(l / tanh(l/2)), element by element.
     pub fn log_normalizer(&self) -> Result<Tensor> {
-        let size = self.logits.abs()?;
-        let large = size.ge(SERIES_LOG_NORMALIZER)?;
+        let (large, near) = self.near_zero()?;
         // Where the series is used the closed form sees 1, so that no 0/0 reaches its gradient.
-        let safe = large.where_cond(&size, &size.ones_like()?)?;
+        let safe = large.where_cond(&self.logits.abs()?, &self.logits.ones_like()?)?;
         let closed = (safe.log()? - (&safe * 0.5)?.tanh()?.log()?)?;
-        let square = self.logits.sqr()?;
-        let series = (square.affine(1.0 / 12.0, std::f64::consts::LN_2)? - (square.sqr()? * (7.0 / 1440.0))?)?;
+        let square = near.sqr()?;
+        let series = ((&square * polynomial(&square, &LOG_NORMALIZER)?)? + std::f64::consts::LN_2)?;
         Ok(large.where_cond(&closed, &series)?)
+    }
+
+    /// Where |l| is too large for a series, and l with zeros there, so that no power of it overflows.
+    fn near_zero(&self) -> Result<(Tensor, Tensor)> {
+        let large = self.logits.abs()?.ge(SERIES)?;
+        let near = large.where_cond(&self.logits.zeros_like()?, &self.logits)?;
+        Ok((large, near))
     }
 }
 
@@ -62,14 +72,13 @@ impl Likelihood for ContinuousBernoulli {
         sum_per_item(&(((x * &self.logits)? - softplus(&self.logits)?)? + self.log_normalizer()?)?)
     }
 
-    /// 1 / (1 − e⁻ˡ) − 1/l, which is ½ + l/12 − l³/720 near 0.
+    /// 1 / (1 − e⁻ˡ) − 1/l, which is ½ + l/12 − l³/720 + … near 0.
     fn mean(&self) -> Result<Tensor> {
-        let l = &self.logits;
-        let large = l.abs()?.ge(SERIES_MEAN)?;
-        let safe = large.where_cond(l, &l.ones_like()?)?;
+        let (large, near) = self.near_zero()?;
+        let safe = large.where_cond(&self.logits, &self.logits.ones_like()?)?;
         // 1/(1 − e⁻ˡ) = (1 + 1/tanh(l/2)) / 2, which does not overflow.
         let closed = ((&safe * 0.5)?.tanh()?.recip()?.affine(0.5, 0.5)? - safe.recip()?)?;
-        let series = ((l / 12.0)? - (l.powf(3.0)? / 720.0)?)?.affine(1.0, 0.5)?;
+        let series = ((&near * polynomial(&near.sqr()?, &MEAN)?)? + 0.5)?;
         Ok(large.where_cond(&closed, &series)?)
     }
 
@@ -84,6 +93,15 @@ impl Likelihood for ContinuousBernoulli {
         let samples = Tensor::from_vec(values, self.logits.shape(), self.logits.device())?;
         Ok(samples.to_dtype(self.logits.dtype())?)
     }
+}
+
+/// Σ cₖ xᵏ by Horner's rule.
+fn polynomial(x: &Tensor, coefficients: &[f64]) -> Result<Tensor> {
+    let mut sum = x.zeros_like()?;
+    for &coefficient in coefficients.iter().rev() {
+        sum = (x * sum)?.affine(1.0, coefficient)?;
+    }
+    Ok(sum)
 }
 
 /// The x with P(X ≤ x) = u, for logit l.

@@ -10,6 +10,7 @@ mod conv;
 mod conv_config;
 mod mlp;
 mod open;
+mod pytorch;
 pub(crate) mod storage;
 mod summary;
 
@@ -96,6 +97,50 @@ pub trait Vae {
         Self: Sized,
     {
         storage::load(self.params(), &self.config(), path.as_ref())
+    }
+
+    /// Replaces the weights by those of a PyTorch module of the same layers, from a safetensors file with its
+    /// `state_dict`: `safetensors.torch.save_file(module.state_dict(), path)`. Nothing is changed unless all fit.
+    ///
+    /// | this crate | in PyTorch |
+    /// |---|---|
+    /// | `encoder.fc1`, `encoder.fc2`, …; `encoder.0`, `encoder.2`, … | the layers of `encoder…` in the order of their numbers: `encoder.fc1`, `encoder.0`, `encoder.net.1`, `encoder.3.0`; `encoder_hidden` |
+    /// | `encoder.fc_mu`; `z_mean` | `fc_mu`, `z_mean` or `mu`, inside `encoder` or beside it |
+    /// | `encoder.fc_logvar`; `z_log_var` | `fc_logvar`, `fc_log_var`, `z_log_var`, `z_logvar`, `logvar` or `log_var`, likewise |
+    /// | both | the last layer of `encoder…`, with 2·D outputs: first μ, then ln σ² |
+    /// | `decoder.fc1`, `decoder.fc2`, …; `decoder.0`, `decoder.2`, … | the layers of `decoder…` in the order of their numbers; `decoder_hidden`, `decoder_out` |
+    /// | `decoder.log_var`, of a learned variance | `decoder.log_var`, of shape () or (1,) |
+    ///
+    /// A layer has `.weight` and `.bias` of PyTorch's own shapes; layers without parameters do not count, so that an
+    /// `nn.Sequential` may begin with `nn.Flatten` or end with `nn.Sigmoid`. Where the number of layers differs, only equal
+    /// names are taken to mean the same. `module.` and `_orig_mod.`, which `DataParallel` and `torch.compile` put in, are
+    /// skipped wherever they stand; all names may begin with the name of what holds the module (`model.encoder.0.weight`).
+    /// Numbers may be float64, float32, float16 or bfloat16; they become the parameter's own type, here float32.
+    ///
+    /// The other way, what [`Vae::save`] writes has the names of the left column, which are those of the usual PyTorch
+    /// classes: `module.load_state_dict(safetensors.torch.load_file(path))`. For a module with others there is
+    /// [`Vae::save_pytorch`].
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read; [`Error::File`] with every name that is missing, unexpected, of another
+    /// shape or type, or no longer finite in the parameter's own type.
+    fn load_pytorch(&mut self, path: impl AsRef<Path>) -> Result<()>
+    where
+        Self: Sized,
+    {
+        pytorch::load(self.params(), path.as_ref())
+    }
+
+    /// Writes the weights, in their own type, to a safetensors file that a PyTorch module loads: under the names and in the shapes
+    /// of its `state_dict` in the file `like`, whole or not at all.
+    ///
+    /// # Errors
+    /// Those of [`Vae::load_pytorch`] about `like`; [`Error::Io`] when `path` cannot be written.
+    fn save_pytorch(&self, like: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<()>
+    where
+        Self: Sized,
+    {
+        pytorch::save(self.params(), like.as_ref(), path.as_ref())
     }
 }
 
