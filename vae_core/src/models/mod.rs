@@ -33,6 +33,11 @@ use crate::{
     random::Random,
 };
 
+/// More weights than this would not fit into memory beside their gradients.
+const MOST_WEIGHTS: u128 = 1 << 31;
+/// More layers than this are a mistake, and would take for ever to name.
+const MOST_LAYERS: usize = 1000;
+
 /// What every variational autoencoder can do. Images are (B, C, H, W) in [0, 1], codes are (B, D).
 pub trait Vae {
     /// q(z|x): (B, C, H, W) → Gaussians of shape (B, D).
@@ -127,6 +132,17 @@ fn check_codes(z: &Tensor, latent: usize) -> Result<()> {
 }
 
 impl Observation {
+    /// Refuses a variance that is none.
+    fn check(self) -> Result<()> {
+        match self {
+            Self::Gaussian { variance } if !(variance > 0.0 && variance.is_finite()) => {
+                let problem = format!("the variance of a Gaussian must be positive and finite, got {variance}");
+                Err(Error::argument(problem))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The parameter that the distribution itself has, registered as `decoder.log_var`: () for a learned variance.
     fn parameter(self, params: &mut Params, device: &Device) -> Result<Option<Tensor>> {
         match self {
