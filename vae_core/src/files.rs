@@ -61,7 +61,8 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     let write = || {
         let mut file = unfinished(folder)?;
-        file.write_all(bytes)?;
+        // By the file itself: the temporary name would only confuse in an error.
+        file.as_file_mut().write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())

@@ -23,7 +23,7 @@
 
 use candle_core::{Device, Tensor};
 
-use super::{ConvVaeConfig, LayerRow, Vae, check_codes, conv_config::Shape, open::Architecture};
+use super::{ConvVaeConfig, LayerRow, Vae, check_codes, check_type, conv_config::Shape, open::Architecture};
 use crate::{
     Error, Result,
     dist::{DiagonalGaussian, Likelihood},
@@ -112,12 +112,13 @@ impl Vae for ConvVae {
             let expected = format!("(batch, {c}, {h}, {w})");
             return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
         }
+        check_type("images to encode", x, &self.params)?;
         let x = self.encoder.forward(x)?;
         DiagonalGaussian::new(self.mu.forward(&x)?, self.log_var.forward(&x)?)
     }
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {
-        check_codes(z, self.config.latent)?;
+        check_codes(z, self.config.latent, &self.params)?;
         self.config.observation.likelihood(self.decoder.forward(z)?, self.observation_log_var.as_ref())
     }
 

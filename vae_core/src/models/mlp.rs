@@ -19,7 +19,7 @@
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{LayerRow, MOST_LAYERS, MOST_WEIGHTS, Observation, Vae, check_codes, open::Architecture};
+use super::{LayerRow, MOST_LAYERS, MOST_WEIGHTS, Observation, Vae, check_codes, check_type, open::Architecture};
 use crate::{
     Error, Result,
     dist::{DiagonalGaussian, Likelihood},
@@ -166,12 +166,13 @@ impl Vae for MlpVae {
             let expected = format!("(batch, {c}, {h}, {w}) or (batch, {})", c * h * w);
             return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
         }
+        check_type("images to encode", x, &self.params)?;
         let x = self.encoder.forward(x)?;
         DiagonalGaussian::new(self.mu.forward(&x)?, self.log_var.forward(&x)?)
     }
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {
-        check_codes(z, self.config.latent)?;
+        check_codes(z, self.config.latent, &self.params)?;
         self.config.observation.likelihood(self.decoder.forward(z)?, self.observation_log_var.as_ref())
     }
 

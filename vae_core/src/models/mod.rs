@@ -123,10 +123,24 @@ pub enum Observation {
     GaussianLearned,
 }
 
-/// Refuses codes that are not (batch, latent).
-fn check_codes(z: &Tensor, latent: usize) -> Result<()> {
+/// Refuses tensors of another type than the weights.
+fn check_type(what: &str, x: &Tensor, params: &Params) -> Result<()> {
+    match params.iter().map(|(_, var)| var.dtype()).find(|&dtype| dtype != x.dtype()) {
+        Some(expected) => {
+            let got = x.dtype();
+            Err(Error::argument(format!(
+                "{what}: expected type {expected:?}, that of the weights, got {got:?}; convert with \
+                 .to_dtype(DType::{expected:?})?"
+            )))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses codes that are not (batch, latent), or of another type than the weights.
+fn check_codes(z: &Tensor, latent: usize, params: &Params) -> Result<()> {
     if z.rank() == 2 && z.dims()[1] == latent {
-        return Ok(());
+        return check_type("codes to decode", z, params);
     }
     Err(Error::Shape { what: "codes to decode", expected: format!("(batch, {latent})"), got: z.dims().to_vec() })
 }

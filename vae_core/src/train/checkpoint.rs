@@ -53,6 +53,9 @@ impl Folder {
     /// # Errors
     /// [`Error::File`] while another training writes to it, [`Error::Io`] when it cannot be written.
     pub(super) fn open(path: &Path) -> Result<Self> {
+        if path.exists() && !path.is_dir() {
+            return Err(Error::file(path, "is no folder: expected one for checkpoints; choose another name"));
+        }
         std::fs::create_dir_all(path).map_err(Error::io(path))?;
         let lock_path = path.join("training.lock");
         let io = || Error::io(&lock_path);
