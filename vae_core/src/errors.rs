@@ -21,9 +21,9 @@
 //! | a learning rate of NaN | the learning rate must be positive and finite, got NaN |
 //! | β of −1 | beta of an Elbo must be 0 or more and finite, got -1 |
 //! | holding out more images than there are | cannot hold out 20 of 20 images: expected at least 1, and fewer than there are |
-//! | images with NaN, scored | image 0 has a pixel of NaN: expected numbers in [0, 1] (bytes are divided by 255) |
-//! | bytes that were not divided by 255, scored | image 0 has a pixel of 128: expected numbers in [0, 1] (bytes are divided by 255) |
-//! | images of another shape, encoded | images to encode: expected shape (batch, 1, 4, 4) or (batch, 16), got [2, 1, 5, 4] |
+//! | images with NaN, scored | image 0 has a pixel of NaN: expected numbers in \[0, 1\] (bytes are divided by 255) |
+//! | bytes that were not divided by 255, scored | image 0 has a pixel of 128: expected numbers in \[0, 1\] (bytes are divided by 255) |
+//! | images of another shape, encoded | images to encode: expected shape (batch, 1, 4, 4) or (batch, 16), got \[2, 1, 5, 4\] |
 //! | images of another type, encoded | images to encode: expected type F32, that of the weights, got F64; convert with .to_dtype(DType::F32)? |
 //! | codes of another type, decoded | codes to decode: expected type F32, that of the weights, got F64; convert with .to_dtype(DType::F32)? |
 //! | pixels of another type, judged by a distribution | x of a Bernoulli: expected type F32, that of the parameters, got F64; convert with .to_dtype(DType::F32)? |
@@ -35,7 +35,7 @@
 //! | an image file that was cut short | …/images.gz: is cut short: the gzip stream ends too early, after 21 unpacked bytes; fetch it again (`make data`) |
 //! | a photograph where a picture of 28×28 pixels should be | …/mine.png: is 480×640 pixels (height × width) and not 28×28; call `.resize(28, 28)?` before `.tensor(…)` if the whole picture is meant |
 //! | a picture of another format | …/mine.jpg: is not a PNG picture, the one format that is read; save or convert it as PNG |
-//! | weights of another architecture | …/model.safetensors: belongs to another model: it holds {"config":{"activation":"relu","hidden":[3],"image":[1,4,4],"latent":2,"observation":"bernoulli"},"kind":"mlp"}, this one is {"config":{"activation":"relu","hidden":[3],"image":[1,4,4],"latent":3,"observation":"bernoulli"},"kind":"mlp"} |
+//! | weights of another architecture | …/model.safetensors: belongs to another model: it holds {"config":{"activation":"relu","hidden":\[3\],"image":\[1,4,4\],"latent":2,"observation":"bernoulli"},"kind":"mlp"}, this one is {"config":{"activation":"relu","hidden":\[3\],"image":\[1,4,4\],"latent":3,"observation":"bernoulli"},"kind":"mlp"} |
 //! | weights of another kind of model | …/model.safetensors: expected a model of kind "conv", got "mlp" |
 //! | weights of which one bit has changed | …/model.safetensors: is damaged: its checksum is not that of its content; use another copy |
 //! | weights with NaN among them | …/model.safetensors: the tensor "decoder.fc1.bias" holds NaN or infinity; go back to a file from before that |

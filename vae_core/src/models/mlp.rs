@@ -68,7 +68,7 @@ impl Architecture for MlpVaeConfig {
         let between: u128 = inputs.zip(hidden()).fold(0, |sum: u128, (inputs, outputs)| {
             sum.saturating_add(inputs.saturating_mul(outputs).saturating_mul(2))
         });
-        let last = hidden().last().unwrap_or(pixels);
+        let last = hidden().next_back().unwrap_or(pixels);
         let total = between.saturating_add(last.saturating_mul(self.latent as u128).saturating_mul(3));
         if total <= MOST_WEIGHTS {
             return Ok(total);

@@ -175,7 +175,7 @@ fn is_at(file: &File, path: &Path) -> std::io::Result<bool> {
     {
         use std::os::unix::fs::MetadataExt;
         let (ours, there) = (file.metadata()?, std::fs::metadata(path));
-        return Ok(there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())));
+        Ok(there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())))
     }
     #[cfg(not(unix))]
     Ok(file.metadata().is_ok() && path.exists())

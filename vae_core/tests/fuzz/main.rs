@@ -184,7 +184,10 @@ fn corruptions() {
 fn the_harness_notices() {
     type Read = fn(&Path) -> vae_core::Result<()>;
     let panics: Read = |_| panic!("a reader's panic");
-    let allocates: Read = |_| Ok(drop(std::hint::black_box(vec![1u8; 4 << 20])));
+    let allocates: Read = |_| {
+        drop(std::hint::black_box(vec![1u8; 4 << 20]));
+        Ok(())
+    };
     let nameless: Read = |_| Err(vae_core::Error::Argument("something is wrong".into()));
     for (read, expected) in
         [(panics, "a reader's panic"), (allocates, "of memory, more than"), (nameless, "does not name")]
