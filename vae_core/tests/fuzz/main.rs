@@ -1,7 +1,7 @@
 //! Damaged files, many of them, into every reader: an error with the file's name or something that can be used; never a
 //! panic, never more memory than a small multiple of the file's size, never a long wait.
 //!
-//! Some thousand inputs a run; `VAE_SOAK=1` makes it more than a million. Input i of a target is the same on every machine.
+//! `cargo test` builds the example that reads arguments beside these tests. Some thousand inputs a run; `VAE_SOAK=1` makes it more than a million. Input i of a target is the same on every machine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod formats;
@@ -177,6 +177,12 @@ fn pictures() {
 #[test]
 fn corruptions() {
     fuzz(targets::corruption(), 1500, 120_000, 2);
+}
+
+/// Arguments of an earlier run that were changed are completed, or refused with an error and no more.
+#[test]
+fn arguments() {
+    fuzz(targets::arguments(), 150, 5_000, 5);
 }
 
 /// The harness notices a panic, too much memory, an error without the file's name, and keeps the input.

@@ -2,9 +2,11 @@
 
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     sync::LazyLock,
 };
 
+use serde_json::json;
 use vae_core::{
     Result,
     data::idx,
@@ -278,4 +280,28 @@ pub(crate) fn corruption() -> Target {
         corruption.apply(&x, &mut Random::new(1)).map(drop).map_err(|error| wrong(error.to_string()))
     };
     Target { name: "corruption", file: "text", corpus, damage, read, memory: |size| 64 * size + MIB }
+}
+
+/// The settings that `--resume` reads, through the example itself.
+pub(crate) fn arguments() -> Target {
+    let corpus = json!({
+        "model": "denoise", "data": "digits", "epochs": 3, "batch_size": 64, "latent": 4, "hidden": [8, 6],
+        "corrupt": "gaussian:0.2", "learning_rate": 1e-3, "beta": 1.0, "warmup_epochs": 0.0, "validation": 200,
+        "early_stopping": null, "clip_gradient": 5.0, "binarize": false, "seed": 3, "out": "runs/first", "resume": null,
+        "summary": false,
+    });
+    let read = |path: &Path| {
+        let test = std::env::current_exe().unwrap();
+        let example = test.parent().unwrap().parent().unwrap().join("examples").join("train");
+        let output =
+            Command::new(example).args(["--summary", "--resume"]).arg(path.parent().unwrap()).output().unwrap();
+        let problem = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.code() {
+            Some(0) => Ok(()),
+            Some(1 | 2) if problem.contains("error: ") => Err(vae_core::Error::File { path: path.into(), problem }),
+            code => panic!("ended with {code:?}: {problem}"),
+        }
+    };
+    let corpus = vec![corpus.to_string().into_bytes()];
+    Target { name: "arguments", file: "arguments.json", corpus, damage: formats::json, read, memory: |_| MIB }
 }
