@@ -22,6 +22,8 @@ use crate::{
 
 const CPU: Device = Device::Cpu;
 const MIB: usize = 1 << 20;
+/// What matrix products keep for themselves, once a thread, when a model that was read is used.
+const COMPUTING: usize = 64 * MIB;
 
 /// One kind of file.
 pub(crate) struct Target {
@@ -156,7 +158,7 @@ pub(crate) fn model() -> Target {
         corpus,
         damage: formats::safetensors,
         read,
-        memory: |size| 64 * size + MIB,
+        memory: |size| 64 * size + COMPUTING,
     }
 }
 
@@ -198,7 +200,7 @@ pub(crate) fn checkpoint() -> Target {
         corpus,
         damage: formats::safetensors,
         read,
-        memory: |size| 64 * size + 2 * MIB,
+        memory: |size| 64 * size + COMPUTING,
     }
 }
 
@@ -231,7 +233,7 @@ pub(crate) fn detector() -> Target {
         corpus,
         damage: formats::safetensors,
         read,
-        memory: |size| 64 * size + 8 * MIB,
+        memory: |size| 64 * size + COMPUTING,
     }
 }
 
