@@ -287,7 +287,7 @@ pub(crate) fn corruption() -> Target {
 /// The settings that `--resume` reads, through the example itself.
 pub(crate) fn arguments() -> Target {
     let corpus = json!({
-        "model": "denoise", "data": "digits", "epochs": 3, "batch_size": 64, "latent": 4, "hidden": [8, 6],
+        "model": "Denoise", "data": "digits", "epochs": 3, "batch_size": 64, "latent": 4, "hidden": [8, 6],
         "corrupt": "gaussian:0.2", "learning_rate": 1e-3, "beta": 1.0, "warmup_epochs": 0.0, "validation": 200,
         "early_stopping": null, "clip_gradient": 5.0, "binarize": false, "seed": 3, "out": "runs/first", "resume": null,
         "summary": false,
