@@ -28,7 +28,7 @@ TIMEOUT ?= 1800
 JOBS ?= $(if $(VAE_FAST),2,1)
 LAB_DIR ?= notebooks
 
-.PHONY: setup lab run test test-full test-hub parity tests rust-tests notebook-tests bench kernel-bench data html clean help FORCE
+.PHONY: setup lab run test test-full test-hub soak parity api tests rust-tests notebook-tests bench kernel-bench data html clean help FORCE
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/warm ## environment, kernel, warm build and data; quick when there is nothing to do
@@ -57,6 +57,14 @@ test-hub: ## the path through the Hugging Face hub, on a cache of our own and wi
 parity: ## state dicts from PyTorch and back: TORCH=/path/to/python, with torch, safetensors and numpy
 	@test -n "$(TORCH)" || { echo "which Python has PyTorch? make parity TORCH=/path/to/python"; exit 2; }
 	$(TORCH) tests/parity/round_trip.py
+
+soak: ## a million damaged files and a hundred killed trainings: a quarter of an hour at most
+	cargo build --release -p vae_core --example train
+	cargo test --release -p vae_core --test fuzz --test faults --no-run
+	VAE_SOAK=1 timeout 900 cargo test --release -p vae_core --test fuzz --test faults -- --nocapture
+
+api: ## write the public interface anew into vae_core/api.txt, where a test compares it
+	VAE_API=write cargo test --release -p vae_core --test api
 
 bench: ## time training steps, epochs and inference: [TORCH=/path/to/python] [JSON=FILE] [BENCH_ARGS="--models mlp"]
 	cargo run --release -p vae_core --example bench -- $(if $(TORCH),--torch $(TORCH)) $(if $(JSON),--json $(JSON)) $(BENCH_ARGS)

@@ -19,15 +19,12 @@
 //! and `arguments.json`; with these, `--resume runs/mnist` is enough to go on after an interruption, and
 //! `--resume runs/mnist --epochs 20` to go on for longer.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum, parser::ValueSource};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use vae_core::prelude::*;
+use vae_core::{prelude::*, serde_json};
 
 /// Train a variational autoencoder and write checkpoints, history and figures.
 #[derive(Parser, Serialize, Deserialize)]
@@ -142,37 +139,6 @@ fn arguments(matches: &ArgMatches) -> Result<Arguments> {
     serde_json::from_value(all).map_err(|error| wrong(error.to_string()))
 }
 
-/// Runs `train` with the arguments noted for a later `--resume`, unless the folder holds a run already. They are
-/// written before training, so that an interruption at any time finds them there, and taken back when it fails without
-/// a checkpoint.
-fn noted<T>(arguments: &Arguments, folder: &Path, train: impl FnOnce() -> Result<T>) -> Result<T> {
-    let checkpoint = folder.join("last.safetensors");
-    if arguments.resume.is_some() || checkpoint.exists() {
-        return train();
-    }
-    let path = folder.join("arguments.json");
-    let io = |source| Error::Io { path: path.clone(), source };
-    let write = |text: &[u8]| {
-        let part = folder.join(".arguments.json.part");
-        fs::write(&part, text).and_then(|()| fs::rename(&part, &path))
-    };
-    let (new, before) = (!folder.exists(), fs::read(&path).ok());
-    fs::create_dir_all(folder).map_err(io)?;
-    write(&serde_json::to_vec_pretty(arguments).map_err(|error| io(error.into()))?).map_err(io)?;
-    let result = train();
-    if result.is_err() && !checkpoint.exists() {
-        // What there is to report is why training failed, not a file that could not be tidied up.
-        let _ = match &before {
-            Some(text) => write(text),
-            None => fs::remove_file(&path),
-        };
-        if new {
-            let _ = fs::remove_dir(folder);
-        }
-    }
-    result
-}
-
 fn run(arguments: Arguments) -> Result<()> {
     let device = best_device()?;
     let (hidden, latent) = match arguments.model {
@@ -236,8 +202,12 @@ fn train(
     });
     if arguments.resume.is_some() {
         trainer = trainer.resume();
+    } else {
+        // A later `--resume` finds them there, whenever this run is interrupted.
+        let noted = serde_json::to_string_pretty(arguments).map_err(|error| Error::Argument(error.to_string()))?;
+        trainer = trainer.note("arguments.json", noted);
     }
-    let history = noted(arguments, folder, || trainer.fit(&mut vae, &dataset.train))?;
+    let history = trainer.fit(&mut vae, &dataset.train)?;
 
     let test = evaluate(&objective, &vae, &dataset.test, arguments.binarize, seed)?;
     let Means { elbo, reconstruction, kl, .. } = test;

@@ -22,7 +22,8 @@
 //! | [`optim`] | Adam |
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
 //! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors |
-//! | [`performance`] | a page to read: where the time of a step goes
+//! | [`performance`] | a page to read: where the time of a step goes |
+//! | [`errors`] | a page to read: what goes wrong and what is said then |
 //! | [`check`] | comparisons for check cells and exercises |
 //! | [`viz`] | figures that a notebook shows and a file keeps |
 //!
@@ -62,6 +63,7 @@ pub mod data;
 pub mod device;
 pub mod dist;
 mod error;
+pub mod errors;
 pub mod eval;
 mod files;
 mod kernels;

@@ -225,8 +225,10 @@ fn refusals_show_the_arithmetic() {
     assert!(ConvVaeConfig::mirrored((1, usize::MAX, 28), &[(1, 1)], 2).unwrap_err().to_string().contains("65536"));
     assert!(ConvVaeConfig::mirrored((1, 28, 28), &[(usize::MAX, 1)], 2).unwrap_err().to_string().contains("65536"));
     assert!(refusal(|c| c.decoder.iter_mut().for_each(|l| l.stride = 60_000)).contains("above 65536"));
-    let huge = ConvVaeConfig::mirrored((3, 40_000, 40_000), &[], 1000).unwrap();
-    assert!(ConvVae::new(huge, &CPU, 1).unwrap_err().to_string().contains("14400000000000 parameters"));
+    let huge = ConvVaeConfig::mirrored((3, 4_000, 4_000), &[], 1000).unwrap();
+    assert!(ConvVae::new(huge, &CPU, 1).unwrap_err().to_string().contains("144000000000 parameters"));
+    let text = ConvVaeConfig::mirrored((3, 40_000, 40_000), &[], 1000).unwrap_err().to_string();
+    assert!(text.contains("(3, 40000, 40000) are 4800000000 numbers for one image"), "{text}");
 }
 
 /// Images and codes of other shapes are refused with both shapes in the message.

@@ -76,13 +76,13 @@ fn check(vae: &dyn Vae, double: &Double, objective: &dyn Objective, random: &mut
     let (single, in_double) = (loss(vae, &batches[0]), loss(double, &batches[1]));
     let (a, b) = (number(&single), number(&in_double));
     assert!((a - b).abs() < 1e-5 * (1.0 + b.abs()), "{}: {a} {b}", objective.config());
-    let gradients = [nn::backward(&single).unwrap(), in_double.backward().unwrap()];
+    let gradients = (nn::backward(&single).unwrap(), in_double.backward().unwrap());
     let mut worst = [0.0f64; 2];
     let tries = if thorough() { 10 } else { 1 };
     for ((name, var), (_, var64)) in vae.params().iter().zip(double.params().iter()) {
         let what = format!("{} {} {name}", vae.config(), objective.config());
-        let [g, g64] = [gradients[0].get(var).unwrap(), gradients[1].get(var64).unwrap()];
-        let own = errors(&what, [(g, 1e-4), (g64, 1e-5)], var64, || loss(double, &batches[1]), tries, random);
+        let (g, g64) = (gradients.0.get(var).unwrap().unwrap(), gradients.1.get(var64).unwrap());
+        let own = errors(&what, [(&g, 1e-4), (g64, 1e-5)], var64, || loss(double, &batches[1]), tries, random);
         worst = [worst[0].max(own[0]), worst[1].max(own[1])];
     }
     worst
@@ -201,8 +201,8 @@ fn layers() {
             let mut compared = 0;
             let named = params.iter().zip(double.iter()).map(|((name, var), (_, var64))| (name, var, var64));
             for (name, var, var64) in named.chain([("x", &x, &x64)]) {
-                let Some(gradient) = gradients.get(var) else { continue };
-                errors(&format!("{activation:?} {name}, input {shape:?}"), [(gradient, 1e-4)], var64, f, 4, random);
+                let Some(gradient) = gradients.get(var).unwrap() else { continue };
+                errors(&format!("{activation:?} {name}, input {shape:?}"), [(&gradient, 1e-4)], var64, f, 4, random);
                 compared += 1;
             }
             let own =

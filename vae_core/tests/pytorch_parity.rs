@@ -170,7 +170,7 @@ fn agrees_with_pytorch() {
                 }
                 let want = loaded(name, &fixture, "gradient.");
                 for ((name, var), (_, want)) in vae.params().iter().zip(want.vae().params().iter()) {
-                    let (error, size) = difference(gradients.get(var).unwrap(), want);
+                    let (error, size) = difference(&gradients.get(var).unwrap().unwrap(), want);
                     assert!(size > 0.0, "{name} has no gradient to compare");
                     worst.check("gradients", name, error / size, 1e-4);
                 }

@@ -20,7 +20,6 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -28,7 +27,10 @@ use candle_core::Device;
 use flate2::{Compression, bufread::MultiGzDecoder, write::GzEncoder};
 
 use super::Images;
-use crate::{Error, Result, files::write_atomically};
+use crate::{
+    Error, Result,
+    files::{self, write_atomically},
+};
 
 const IMAGES: u32 = 0x0803;
 const LABELS: u32 = 0x0801;
@@ -140,10 +142,7 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf> {
 /// The bytes after a header of `D` sizes, and the sizes.
 fn read<const D: usize>(path: &Path, magic: u32, what: &str) -> Result<(Vec<u8>, [u32; D])> {
     let bad = |problem: String| Error::file(path, problem);
-    if path.is_dir() {
-        return Err(bad(format!("is a folder: expected an IDX file of {what}")));
-    }
-    let file = File::open(path).map_err(Error::io(path))?;
+    let file = files::open(path, &format!("an IDX file of {what}"))?;
     let on_disk = file.metadata().map_err(Error::io(path))?.len();
     let mut reader = BufReader::new(file);
     let gzipped = reader.fill_buf().map_err(Error::io(path))?.starts_with(&[0x1f, 0x8b]);
@@ -152,16 +151,20 @@ fn read<const D: usize>(path: &Path, magic: u32, what: &str) -> Result<(Vec<u8>,
     let cut = |got: usize, expected: u128| {
         bad(format!("is cut short: expected {expected} bytes, got {got}; fetch it again (`make data`)"))
     };
+    let mut unpacked = 0;
     let mut fill = |limit: u64| -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        match reader.by_ref().take(limit).read_to_end(&mut bytes) {
+        let result = reader.by_ref().take(limit).read_to_end(&mut bytes);
+        unpacked += bytes.len();
+        match result {
             Ok(_) => Ok(bytes),
-            Err(error) if gzipped && error.kind() == ErrorKind::UnexpectedEof => {
-                Err(bad("is cut short: the gzip stream ends too early; fetch it again (`make data`)".into()))
-            }
-            Err(error) if gzipped => {
-                Err(bad(format!("is not a sound gzip file ({error}); fetch it again (`make data`)")))
-            }
+            Err(error) if gzipped && error.kind() == ErrorKind::UnexpectedEof => Err(bad(format!(
+                "is cut short: the gzip stream ends too early, after {unpacked} unpacked bytes; fetch it again \
+                     (`make data`)"
+            ))),
+            Err(error) if gzipped => Err(bad(format!(
+                "is not a sound gzip file ({error}, after {unpacked} unpacked bytes); fetch it again (`make data`)"
+            ))),
             Err(error) => Err(Error::io(path)(error)),
         }
     };

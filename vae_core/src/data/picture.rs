@@ -19,20 +19,22 @@
 
 use std::{
     fmt,
-    fs::File,
     io::BufReader,
     path::{Path, PathBuf},
 };
 
 use candle_core::{Device, Tensor};
-use image::{ImageFormat, ImageReader, Limits, RgbImage, imageops};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage, imageops};
 
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 
 /// The longest side that is read, and that a picture can be resized to: enough for a scanned page.
 const LONGEST: u32 = 4096;
 /// What decoding may allocate: 4096×4096 pixels of four channels of two bytes, and some room.
 const MEMORY: u64 = 192 << 20;
+/// Deflate packs at most 1032 bytes into one, and a byte holds eight pixels of a palette, each with red, green, blue and
+/// transparency.
+const MOST_PER_BYTE: u64 = 1032 * 8 * 4;
 
 /// A decoded picture; eight bits for each of red, green and blue.
 #[derive(Clone)]
@@ -49,9 +51,10 @@ impl Picture {
     /// [`Error::Io`] when the file cannot be read, [`Error::File`] when it is no PNG picture, broken or too large.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let file = BufReader::new(File::open(path).map_err(Error::io(path))?);
+        let file = files::open(path, "a PNG picture")?;
+        let on_disk = file.metadata().map_err(Error::io(path))?.len();
         // By the content alone: what the file is called says nothing about what it is.
-        let mut reader = ImageReader::new(file).with_guessed_format().map_err(Error::io(path))?;
+        let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(Error::io(path))?;
         if reader.format() != Some(ImageFormat::Png) {
             let problem = "is not a PNG picture, the one format that is read; save or convert it as PNG";
             return Err(Error::file(path, problem));
@@ -60,13 +63,20 @@ impl Picture {
         (limits.max_image_width, limits.max_image_height) = (Some(LONGEST), Some(LONGEST));
         limits.max_alloc = Some(MEMORY);
         reader.limits(limits);
-        let picture = reader.decode().map_err(|error| match error {
+        let unreadable = |error| match error {
             image::ImageError::Limits(_) => Error::file(
                 path,
                 format!("is larger than the {LONGEST}×{LONGEST} pixels that are read; make it smaller first"),
             ),
             other => Error::file(path, format!("is not a readable PNG picture: {other}")),
-        })?;
+        };
+        let decoder = reader.into_decoder().map_err(unreadable)?;
+        if decoder.total_bytes() > on_disk.saturating_mul(MOST_PER_BYTE) {
+            let (width, height) = decoder.dimensions();
+            let problem = format!("is cut short: a file of {on_disk} bytes cannot hold {height}×{width} pixels");
+            return Err(Error::file(path, problem));
+        }
+        let picture = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
         let rgba = picture.into_rgba8();
         let (width, height) = rgba.dimensions();
         let over_black = |pixel: &image::Rgba<u8>| {

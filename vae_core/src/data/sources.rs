@@ -164,7 +164,9 @@ pub fn load(name: &str, device: &Device) -> Result<Dataset> {
     let (name, source, (train, test)) = if name == embedded {
         (name, Source::Embedded, embedded::load(name, device)?)
     } else if let Some((folder, source)) = locate(name, variable.as_deref(), &repository_folders(), &mut remarks)? {
-        (name, source, idx::read_folder(&folder, device)?)
+        let sets = idx::read_folder(&folder, device)?;
+        check_labels(&sets, class_names.len()).map_err(|problem| Error::file(&folder, problem))?;
+        (name, source, sets)
     } else if let Some(images) = from_hub(name, device, &mut remarks) {
         (name, Source::Hub, images)
     } else {
@@ -178,6 +180,20 @@ pub fn load(name: &str, device: &Device) -> Result<Dataset> {
     remarks.iter().for_each(|remark| println!("  {remark}"));
     Ok(dataset)
 }
+
+/// Refuses labels of which there is no class: they would index past the class names.
+fn check_labels((train, test): &(Images, Images), classes: usize) -> Result<(), String> {
+    for (set, images) in [("training", train), ("test", test)] {
+        if let Some(i) = images.labels().iter().position(|&label| usize::from(label) >= classes) {
+            let (label, last) = (images.labels()[i], classes - 1);
+            return Err(format!(
+                "the label of {set} image {i} is {label}: expected 0 to {last}; fetch the files again"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The `data` folders that may belong to this repository: above the current folder, then beside the crate's source.
 fn repository_folders() -> Vec<PathBuf> {
     let current = std::env::current_dir().unwrap_or_default();

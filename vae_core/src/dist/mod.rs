@@ -50,6 +50,13 @@ fn sum_per_item(x: &Tensor) -> Result<Tensor> {
 
 /// Refuses a tensor that has not the shape of the distribution's parameters.
 fn same_shape(what: &'static str, x: &Tensor, parameters: &Tensor) -> Result<()> {
+    if x.dtype() != parameters.dtype() {
+        let (expected, got) = (parameters.dtype(), x.dtype());
+        return Err(Error::argument(format!(
+            "{what}: expected type {expected:?}, that of the parameters, got {got:?}; convert with \
+             .to_dtype(DType::{expected:?})?"
+        )));
+    }
     if x.dims() == parameters.dims() {
         return Ok(());
     }

@@ -21,6 +21,7 @@ use rayon::prelude::*;
 
 use super::{
     anomaly::{PIXELS_AT_ONCE, Pixels},
+    ranking::finite,
     threshold::p_values,
 };
 use crate::{Error, Result, models::Vae};
@@ -86,6 +87,13 @@ pub(super) struct Familiar {
 }
 
 impl Familiar {
+    /// Refuses what cannot be compared with; it may come from a file.
+    pub(super) fn check(&self, latent: usize) -> Result<()> {
+        let distances = self.distances_of(&Tensor::zeros((1, latent), DType::F32, self.codes.device())?)?;
+        finite("distances of the normal", &distances)?;
+        self.combine(&[0.0], &distances).map(drop)
+    }
+
     /// The distance of each of these codes, (M, D).
     pub(super) fn distances_of(&self, codes: &Tensor) -> Result<Vec<f64>> {
         code_distances(&self.codes, codes, self.neighbours)

@@ -70,6 +70,18 @@ impl Threshold {
         Ok(Self { value: sorted[rank - 1], false_positive_rate, rank, count })
     }
 
+    /// Refuses numbers that [`Threshold::fit`] does not give; they may come from a file.
+    pub(super) fn check(&self) -> Result<()> {
+        let Self { value, false_positive_rate: rate, rank, count } = *self;
+        if value.is_finite() && rate > 0.0 && rate < 1.0 && (1..=count).contains(&rank) && count < usize::MAX - 1 {
+            return Ok(());
+        }
+        Err(Error::argument(format!(
+            "a threshold of {value}, number {rank} of {count} normal scores at a rate of {rate}: expected a finite value, a \
+             number between 1 and that of the scores, and a rate between 0 and 1"
+        )))
+    }
+
     /// Whether a score is anomalous: above the threshold. NaN is.
     pub fn is_exceeded_by(&self, score: f64) -> bool {
         !matches!(score.partial_cmp(&self.value), Some(std::cmp::Ordering::Less | std::cmp::Ordering::Equal))

@@ -23,7 +23,7 @@
 
 use candle_core::{Device, Tensor};
 
-use super::{ConvVaeConfig, LayerRow, Vae, check_codes, conv_config::Shape};
+use super::{ConvVaeConfig, LayerRow, Vae, check_codes, check_type, conv_config::Shape, open::Architecture};
 use crate::{
     Error, Result,
     dist::{DiagonalGaussian, Likelihood},
@@ -51,9 +51,9 @@ impl ConvVae {
     /// [`Error::Argument`] with the arithmetic for layers that do not fit together or do not lead back to the image's
     /// shape.
     pub fn new(config: ConvVaeConfig, device: &Device, seed: u64) -> Result<Self> {
+        config.weights()?;
         let (shapes, _) = config.shapes()?;
         let (c, h, w) = shapes.last().copied().unwrap_or(config.image);
-        config.affordable((c, h, w))?;
         let mut params = Params::new();
         let mut random = Random::new(seed);
         let between = |i: usize, layers: usize| (i + 1 < layers).then_some(config.activation);
@@ -85,10 +85,7 @@ impl ConvVae {
     /// # Errors
     /// [`Error::Io`] and [`Error::File`] when the file cannot be read or holds no `ConvVae`.
     pub fn open(path: impl AsRef<std::path::Path>, device: &Device) -> Result<Self> {
-        let path = path.as_ref();
-        let mut vae = Self::new(super::storage::config("conv", path)?, device, 0)?;
-        vae.load(path)?;
-        Ok(vae)
+        super::open::open_as::<ConvVaeConfig>(path.as_ref(), device)
     }
 
     /// The layers of the encoder up to the flattened features, for a look at what each makes of an image.
@@ -115,12 +112,13 @@ impl Vae for ConvVae {
             let expected = format!("(batch, {c}, {h}, {w})");
             return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
         }
+        check_type("images to encode", x, &self.params)?;
         let x = self.encoder.forward(x)?;
         DiagonalGaussian::new(self.mu.forward(&x)?, self.log_var.forward(&x)?)
     }
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {
-        check_codes(z, self.config.latent)?;
+        check_codes(z, self.config.latent, &self.params)?;
         self.config.observation.likelihood(self.decoder.forward(z)?, self.observation_log_var.as_ref())
     }
 
@@ -169,6 +167,6 @@ impl Vae for ConvVae {
     }
 
     fn config(&self) -> serde_json::Value {
-        super::storage::describe("conv", &self.config)
+        super::storage::describe(ConvVaeConfig::KIND, &self.config)
     }
 }

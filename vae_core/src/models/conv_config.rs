@@ -1,8 +1,9 @@
 //! The architecture of a convolutional VAE, and the arithmetic of its shapes.
 
+use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
-use super::Observation;
+use super::{ConvVae, MOST_LAYERS, MOST_WEIGHTS, Observation, open::Architecture};
 use crate::{
     Error, Result,
     nn::{Activation, Conv2dConfig, ConvTranspose2dConfig},
@@ -10,8 +11,8 @@ use crate::{
 
 /// No number of a configuration is larger, so that products of a few of them fit.
 const LARGEST: usize = 1 << 16;
-/// More parameters than this would not fit into memory beside their gradients.
-const MOST_PARAMETERS: u128 = 1 << 31;
+/// No layer makes more numbers of one image, 1 GiB as floats.
+const MOST_VALUES: u128 = 1 << 28;
 
 /// Channels, height and width.
 pub(super) type Shape = (usize, usize, usize);
@@ -91,20 +92,20 @@ impl ConvVaeConfig {
     /// [`Error::Argument`] with the arithmetic for layers that do not fit together.
     pub(super) fn shapes(&self) -> Result<(Vec<Shape>, Vec<Shape>)> {
         self.numbers()?;
-        let mut shape = self.image;
+        let mut shape = bounded(self.image)?;
         let mut encoder = Vec::with_capacity(self.encoder.len());
         for (i, conv) in self.encoder.iter().enumerate() {
             same_channels(i, "encoder", conv.in_channels, shape)?;
-            let (h, w) = layer(i, "encoder", conv.output_size((shape.1, shape.2)).and_then(bounded))?;
-            shape = (conv.out_channels, h, w);
+            let size = conv.output_size((shape.1, shape.2));
+            shape = layer(i, "encoder", size.and_then(|(h, w)| bounded((conv.out_channels, h, w))))?;
             encoder.push(shape);
         }
         let start = shape;
         let mut decoder = Vec::with_capacity(self.decoder.len());
         for (i, conv) in self.decoder.iter().enumerate() {
             same_channels(i, "decoder", conv.in_channels, shape)?;
-            let (h, w) = layer(i, "decoder", conv.output_size((shape.1, shape.2)).and_then(bounded))?;
-            shape = (conv.out_channels, h, w);
+            let size = conv.output_size((shape.1, shape.2));
+            shape = layer(i, "decoder", size.and_then(|(h, w)| bounded((conv.out_channels, h, w))))?;
             decoder.push(shape);
         }
         if shape != self.image {
@@ -137,6 +138,13 @@ impl ConvVaeConfig {
     /// Refuses zeros, and numbers so large that their products would overflow.
     fn numbers(&self) -> Result<()> {
         let (c, h, w) = self.image;
+        self.observation.check()?;
+        let layers = self.encoder.len().max(self.decoder.len());
+        if layers > MOST_LAYERS {
+            return Err(Error::argument(format!(
+                "either half of a ConvVae has at most {MOST_LAYERS} layers, got {layers}"
+            )));
+        }
         let image = [("channels", c), ("height", h), ("width", w), ("latent", self.latent)];
         if let Some((what, _)) = image.into_iter().find(|&(_, value)| value == 0) {
             return Err(Error::argument(format!("{what} of a ConvVae must be 1 or more, got 0")));
@@ -155,33 +163,48 @@ impl ConvVaeConfig {
             None => Ok(()),
         }
     }
+}
 
-    /// Refuses more parameters than fit into memory. The numbers are known to be at most [`LARGEST`], the shapes to
-    /// fit.
-    pub(super) fn affordable(&self, (c, h, w): Shape) -> Result<()> {
+impl Architecture for ConvVaeConfig {
+    const KIND: &str = "conv";
+    type Model = ConvVae;
+
+    fn weights(&self) -> Result<u128> {
+        let (shapes, _) = self.shapes()?;
+        let (c, h, w) = shapes.last().copied().unwrap_or(self.image);
+        // No overflow: each number is at most `LARGEST`, and there are at most `MOST_LAYERS`.
         let wide = |n: usize| n as u128;
         let conv = |i, o, k| wide(i) * wide(o) * wide(k) * wide(k);
         let total: u128 = 3 * wide(c) * wide(h) * wide(w) * wide(self.latent)
             + self.encoder.iter().map(|l| conv(l.in_channels, l.out_channels, l.kernel)).sum::<u128>()
             + self.decoder.iter().map(|l| conv(l.in_channels, l.out_channels, l.kernel)).sum::<u128>();
-        if total <= MOST_PARAMETERS {
-            return Ok(());
+        if total <= MOST_WEIGHTS {
+            return Ok(total);
         }
         Err(Error::argument(format!(
-            "this ConvVae would have {total} parameters, more than {MOST_PARAMETERS}; the linear layers between the \
+            "this ConvVae would have {total} parameters, more than {MOST_WEIGHTS}; the linear layers between the \
              shape {} and {} codes have most of them where the strides leave it large",
             show((c, h, w)),
             self.latent
         )))
     }
+
+    fn model(self, device: &Device) -> Result<ConvVae> {
+        ConvVae::new(self, device, 0)
+    }
 }
 
-/// Refuses sides from which the next layer's could overflow.
-fn bounded((h, w): (usize, usize)) -> Result<(usize, usize)> {
-    if h.max(w) <= LARGEST {
-        return Ok((h, w));
+/// Refuses sides from which the next layer's could overflow, and shapes of which not even one image fits into memory.
+fn bounded((c, h, w): Shape) -> Result<Shape> {
+    if h.max(w) > LARGEST {
+        return Err(Error::argument(format!("its output would have {h}×{w} pixels, a side above {LARGEST}")));
     }
-    Err(Error::argument(format!("its output would have {h}×{w} pixels, a side above {LARGEST}")))
+    let values = c as u128 * h as u128 * w as u128;
+    if values > MOST_VALUES {
+        let shape = show((c, h, w));
+        return Err(Error::argument(format!("{shape} are {values} numbers for one image, more than {MOST_VALUES}")));
+    }
+    Ok((c, h, w))
 }
 
 /// Says which layer an error is about, counted from 1.

@@ -19,7 +19,7 @@
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{LayerRow, Observation, Vae, check_codes};
+use super::{LayerRow, MOST_LAYERS, MOST_WEIGHTS, Observation, Vae, check_codes, check_type, open::Architecture};
 use crate::{
     Error, Result,
     dist::{DiagonalGaussian, Likelihood},
@@ -54,9 +54,43 @@ impl Default for MlpVaeConfig {
     }
 }
 
+impl Architecture for MlpVaeConfig {
+    const KIND: &str = "mlp";
+    type Model = MlpVae;
+
+    fn weights(&self) -> Result<u128> {
+        self.check()?;
+        let (c, h, w) = self.image;
+        let pixels = (c as u128).saturating_mul(h as u128).saturating_mul(w as u128);
+        let hidden = || self.hidden.iter().map(|&width| width as u128);
+        let inputs = std::iter::once(pixels).chain(hidden());
+        // Encoder and decoder mirror each other, but for the encoder's second head.
+        let between: u128 = inputs.zip(hidden()).fold(0, |sum: u128, (inputs, outputs)| {
+            sum.saturating_add(inputs.saturating_mul(outputs).saturating_mul(2))
+        });
+        let last = hidden().next_back().unwrap_or(pixels);
+        let total = between.saturating_add(last.saturating_mul(self.latent as u128).saturating_mul(3));
+        if total <= MOST_WEIGHTS {
+            return Ok(total);
+        }
+        Err(Error::argument(format!(
+            "this MlpVae would have {total} weights, more than {MOST_WEIGHTS}; make its hidden layers smaller"
+        )))
+    }
+
+    fn model(self, device: &Device) -> Result<MlpVae> {
+        MlpVae::new(self, device, 0)
+    }
+}
+
 impl MlpVaeConfig {
     fn check(&self) -> Result<()> {
         let (c, h, w) = self.image;
+        self.observation.check()?;
+        if self.hidden.len() > MOST_LAYERS {
+            let layers = self.hidden.len();
+            return Err(Error::argument(format!("an MlpVae has at most {MOST_LAYERS} hidden layers, got {layers}")));
+        }
         let positive = [("latent", self.latent), ("channels", c), ("height", h), ("width", w)];
         let hidden = self.hidden.iter().map(|&width| ("a hidden width", width));
         match positive.into_iter().chain(hidden).find(|&(_, value)| value == 0) {
@@ -83,9 +117,10 @@ impl MlpVae {
     /// A model with weights drawn from `seed`.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a width, a latent dimension or an image side of 0.
+    /// [`Error::Argument`] for a width, a latent dimension or an image side of 0, for a variance that is none, and for more
+    /// weights than fit into memory.
     pub fn new(config: MlpVaeConfig, device: &Device, seed: u64) -> Result<Self> {
-        config.check()?;
+        config.weights()?;
         let (c, h, w) = config.image;
         let pixels = c * h * w;
         let mut params = Params::new();
@@ -120,10 +155,7 @@ impl MlpVae {
     /// # Errors
     /// [`Error::Io`] and [`Error::File`] when the file cannot be read or holds no `MlpVae`.
     pub fn open(path: impl AsRef<std::path::Path>, device: &Device) -> Result<Self> {
-        let path = path.as_ref();
-        let mut vae = Self::new(super::storage::config("mlp", path)?, device, 0)?;
-        vae.load(path)?;
-        Ok(vae)
+        super::open::open_as::<MlpVaeConfig>(path.as_ref(), device)
     }
 }
 
@@ -134,12 +166,13 @@ impl Vae for MlpVae {
             let expected = format!("(batch, {c}, {h}, {w}) or (batch, {})", c * h * w);
             return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
         }
+        check_type("images to encode", x, &self.params)?;
         let x = self.encoder.forward(x)?;
         DiagonalGaussian::new(self.mu.forward(&x)?, self.log_var.forward(&x)?)
     }
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {
-        check_codes(z, self.config.latent)?;
+        check_codes(z, self.config.latent, &self.params)?;
         self.config.observation.likelihood(self.decoder.forward(z)?, self.observation_log_var.as_ref())
     }
 
@@ -186,7 +219,7 @@ impl Vae for MlpVae {
     }
 
     fn config(&self) -> serde_json::Value {
-        super::storage::describe("mlp", &self.config)
+        super::storage::describe(MlpVaeConfig::KIND, &self.config)
     }
 }
 

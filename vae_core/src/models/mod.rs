@@ -34,6 +34,11 @@ use crate::{
     random::Random,
 };
 
+/// More weights than this would not fit into memory beside their gradients.
+const MOST_WEIGHTS: u128 = 1 << 31;
+/// More layers than this are a mistake, and would take for ever to name.
+const MOST_LAYERS: usize = 1000;
+
 /// What every variational autoencoder can do. Images are (B, C, H, W) in [0, 1], codes are (B, D).
 pub trait Vae {
     /// q(z|x): (B, C, H, W) → Gaussians of shape (B, D).
@@ -163,15 +168,40 @@ pub enum Observation {
     GaussianLearned,
 }
 
-/// Refuses codes that are not (batch, latent).
-fn check_codes(z: &Tensor, latent: usize) -> Result<()> {
+/// Refuses tensors of another type than the weights.
+fn check_type(what: &str, x: &Tensor, params: &Params) -> Result<()> {
+    match params.iter().map(|(_, var)| var.dtype()).find(|&dtype| dtype != x.dtype()) {
+        Some(expected) => {
+            let got = x.dtype();
+            Err(Error::argument(format!(
+                "{what}: expected type {expected:?}, that of the weights, got {got:?}; convert with \
+                 .to_dtype(DType::{expected:?})?"
+            )))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses codes that are not (batch, latent), or of another type than the weights.
+fn check_codes(z: &Tensor, latent: usize, params: &Params) -> Result<()> {
     if z.rank() == 2 && z.dims()[1] == latent {
-        return Ok(());
+        return check_type("codes to decode", z, params);
     }
     Err(Error::Shape { what: "codes to decode", expected: format!("(batch, {latent})"), got: z.dims().to_vec() })
 }
 
 impl Observation {
+    /// Refuses a variance that is none.
+    fn check(self) -> Result<()> {
+        match self {
+            Self::Gaussian { variance } if !(variance > 0.0 && variance.is_finite()) => {
+                let problem = format!("the variance of a Gaussian must be positive and finite, got {variance}");
+                Err(Error::argument(problem))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The parameter that the distribution itself has, registered as `decoder.log_var`: () for a learned variance.
     fn parameter(self, params: &mut Params, device: &Device) -> Result<Option<Tensor>> {
         match self {

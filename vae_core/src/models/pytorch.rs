@@ -92,7 +92,7 @@ struct Entry<'a> {
 
 /// The tensors of a file, matched with all of `params`.
 fn entries<'a>(params: &'a Params, path: &Path) -> Result<Vec<Entry<'a>>> {
-    let (tensors, _) = storage::read(path).map_err(|error| match error {
+    let (tensors, _) = storage::read_foreign(path).map_err(|error| match error {
         Error::File { path, problem } => Error::File {
             path,
             problem: problem + "; in PyTorch, safetensors.torch.save_file(model.state_dict(), path) writes one",

@@ -1,16 +1,25 @@
 //! Weights in a safetensors file, with the configuration of the model beside them.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
-use candle_core::{Device, Tensor};
-use safetensors::SafeTensors;
-use serde::{Serialize, de::DeserializeOwned};
+use candle_core::{DType, Device, Tensor};
+use safetensors::{Dtype, SafeTensors, View};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{Error, Result, files::write_atomically, nn::Params};
+use crate::{
+    Error, Result,
+    files::{self, write_atomically},
+    nn::Params,
+};
 
 /// The one entry of the file's metadata that this crate reads and writes.
 const KEY: &str = "vae_core";
+/// In that entry: CRC-32 of everything else. safetensors notices a file that was cut short, not a flipped bit.
+const CHECKSUM: &str = "crc32";
 
 /// The configuration of a model with the kind of model it belongs to.
 pub(super) fn describe(kind: &str, config: &impl Serialize) -> Value {
@@ -18,26 +27,72 @@ pub(super) fn describe(kind: &str, config: &impl Serialize) -> Value {
     json!({ "kind": kind, "config": serde_json::to_value(config).unwrap_or(Value::Null) })
 }
 
-/// Writes tensors and one JSON value.
+/// Writes tensors and one JSON object.
 pub(crate) fn write(tensors: Vec<(String, Tensor)>, metadata: &Value, path: &Path) -> Result<()> {
+    let mut metadata = metadata.clone();
+    metadata[CHECKSUM] = checksum(&metadata, &tensors).into();
     let metadata = HashMap::from([(KEY.to_string(), metadata.to_string())]);
     let bytes = safetensors::serialize(tensors, Some(metadata))
         .map_err(|error| Error::file(path, format!("the tensors could not be written: {error}")))?;
     write_atomically(path, &bytes)
 }
 
+/// What weights may be kept in.
+const FLOATS: [Dtype; 4] = [Dtype::F16, Dtype::BF16, Dtype::F32, Dtype::F64];
+/// What else is met in files from elsewhere, as counters and masks. The conversion of some 8-bit floats never ends (float8 0.7).
+const WHOLE: [Dtype; 3] = [Dtype::U8, Dtype::U32, Dtype::I64];
+
 /// Reads tensors onto the CPU, and the JSON value; [`Value::Null`] where there is none.
 pub(crate) fn read(path: &Path) -> Result<(HashMap<String, Tensor>, Value)> {
-    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    read_types(path, |dtype| FLOATS.contains(&dtype))
+}
+
+/// The same for a file from elsewhere, which may hold whole numbers too.
+pub(super) fn read_foreign(path: &Path) -> Result<(HashMap<String, Tensor>, Value)> {
+    read_types(path, |dtype| FLOATS.contains(&dtype) || WHOLE.contains(&dtype))
+}
+
+fn read_types(path: &Path, allowed: impl Fn(Dtype) -> bool) -> Result<(HashMap<String, Tensor>, Value)> {
+    let bytes = files::read(path, "a safetensors file")?;
     let broken = |problem: String| Error::file(path, format!("not a readable safetensors file: {problem}"));
     let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| broken(error.to_string()))?;
-    let value = match metadata.metadata().as_ref().and_then(|entries| entries.get(KEY)) {
+    if let Some((name, info)) = metadata.tensors().into_iter().find(|(_, info)| !allowed(info.dtype)) {
+        let dtype = info.dtype;
+        let problem = format!("its tensor {name:?} is of type {dtype}: expected F16, BF16, F32 or F64; convert it");
+        return Err(Error::file(path, problem));
+    }
+    let mut value: Value = match metadata.metadata().as_ref().and_then(|entries| entries.get(KEY)) {
         Some(text) => serde_json::from_str(text).map_err(|error| broken(format!("its entry `{KEY}`: {error}")))?,
         None => Value::Null,
     };
+    // A file from elsewhere has no checksum.
+    if let Some(expected) = value.as_object_mut().and_then(|object| object.remove(CHECKSUM)) {
+        let views = SafeTensors::deserialize(&bytes).map_err(|error| broken(error.to_string()))?;
+        let got = checksum(&value, &views.tensors());
+        if expected != got {
+            return Err(Error::file(path, "is damaged: its checksum is not that of its content; use another copy"));
+        }
+    }
     let tensors =
         candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|error| broken(error.to_string()))?;
     Ok((tensors, value))
+}
+
+/// CRC-32 of the JSON text, then of each tensor's name, type, shape and bytes, by name.
+fn checksum(value: &Value, tensors: &[(String, impl View)]) -> u32 {
+    let tensors: BTreeMap<_, _> = tensors.iter().map(|(name, tensor)| (name, tensor)).collect();
+    let mut crc = flate2::Crc::new();
+    crc.update(value.to_string().as_bytes());
+    for (name, tensor) in tensors {
+        crc.update(format!("{name} {} {:?}", tensor.dtype(), tensor.shape()).as_bytes());
+        crc.update(&tensor.data());
+    }
+    crc.sum()
+}
+
+/// How many numbers the tensors of a file hold.
+pub(crate) fn count<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> u128 {
+    tensors.into_iter().map(|tensor| tensor.elem_count() as u128).sum()
 }
 
 pub(crate) fn save(params: &Params, config: &Value, path: &Path) -> Result<()> {
@@ -50,15 +105,24 @@ pub(super) fn load(params: &Params, config: &Value, path: &Path) -> Result<()> {
     if !stored.is_null() && stored != *config {
         return Err(Error::file(path, format!("belongs to another model: it holds {stored}, this one is {config}")));
     }
-    params.restore(&tensors).map_err(|error| Error::file(path, error.to_string()))
+    restore(params, &tensors, path)
 }
 
-/// The configuration stored in a file, which must be of the given kind.
-pub(super) fn config<C: DeserializeOwned>(kind: &str, path: &Path) -> Result<C> {
-    let (_, stored) = read(path)?;
-    if stored["kind"] != kind {
-        return Err(Error::file(path, format!("expected a model of kind {kind:?}, got {}", stored["kind"])));
+/// Sets the parameters to the tensors that were read from `path`. Nothing is changed unless all fit.
+///
+/// # Errors
+/// [`Error::File`] for missing and unknown names, other shapes, and numbers that are NaN or infinite.
+pub(crate) fn restore(params: &Params, tensors: &HashMap<String, Tensor>, path: &Path) -> Result<()> {
+    let wrong = |error: Error| Error::file(path, error.to_string());
+    for (name, tensor) in tensors {
+        // In the type that it will have: what is finite in float64 may not be in float32.
+        let dtype = params.get(name).map_or(tensor.dtype(), |var| var.dtype());
+        let sum = || tensor.to_dtype(dtype)?.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>();
+        let sum = sum().map_err(|error| wrong(error.into()))?;
+        if !sum.is_finite() {
+            let problem = format!("the tensor {name:?} holds NaN or infinity; go back to a file from before that");
+            return Err(Error::file(path, problem));
+        }
     }
-    serde_json::from_value(stored["config"].clone())
-        .map_err(|error| Error::file(path, format!("its configuration cannot be read: {error}")))
+    params.restore(tensors).map_err(wrong)
 }

@@ -7,8 +7,8 @@
 //! | `history.json` | the [`History`], for people and other programs |
 //! | `training.lock` | only while a training runs: locked by its process |
 //!
-//! Each file is written whole or not at all. `best` is written before `last`: a run that is killed between the two repeats
-//! the epoch and writes the same `best` again.
+//! Each file is written whole or not at all, `last` after the two others: a run that is killed in between repeats the epoch
+//! and writes the others again. What a killed run left half-written, the next one removes.
 
 use std::{
     collections::HashMap,
@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use super::History;
 use crate::{
-    Error, Result,
+    Error, Result, files,
     models::{Vae, storage},
     optim::Adam,
 };
@@ -48,21 +48,38 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder if need be and locks it.
+    /// Makes the folder if need be, locks it and removes what a killed run left half-written.
     ///
     /// # Errors
     /// [`Error::File`] while another training writes to it, [`Error::Io`] when it cannot be written.
     pub(super) fn open(path: &Path) -> Result<Self> {
+        if path.exists() && !path.is_dir() {
+            return Err(Error::file(path, "is no folder: expected one for checkpoints; choose another name"));
+        }
         std::fs::create_dir_all(path).map_err(Error::io(path))?;
         let lock_path = path.join("training.lock");
-        let lock = File::create(&lock_path).map_err(Error::io(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.into(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::file(path, "another training writes its checkpoints here; give this one another folder"))
+        let io = || Error::io(&lock_path);
+        loop {
+            let lock = File::create(&lock_path).map_err(io())?;
+            match lock.try_lock() {
+                // Between the two steps the run before may have ended and removed the file: then this lock locks nothing.
+                Ok(()) if !is_at(&lock, &lock_path).map_err(io())? => continue,
+                Ok(()) => {
+                    files::sweep(path);
+                    return Ok(Self { path: path.into(), _lock: lock });
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let problem = "another training writes its checkpoints here; give this one another folder";
+                    return Err(Error::file(path, problem));
+                }
+                Err(TryLockError::Error(error)) => return Err(io()(error)),
             }
-            Err(TryLockError::Error(error)) => Err(Error::io(&lock_path)(error)),
         }
+    }
+
+    /// Writes a text of the caller's beside the checkpoints.
+    pub(super) fn note(&self, name: &str, text: &str) -> Result<()> {
+        files::write_atomically(&self.path.join(name), text.as_bytes())
     }
 
     pub(super) fn last(&self) -> PathBuf {
@@ -80,13 +97,21 @@ impl Folder {
         let header =
             Header { format: FORMAT, identity: identity.clone(), steps: adam.steps(), history: history.clone() };
         let header = serde_json::to_value(header).map_err(|error| Error::file(&self.last(), error.to_string()))?;
-        storage::write(weights.chain(optimizer).collect(), &header, &self.last())?;
-        history.save(self.path.join("history.json"))
+        history.save(self.path.join("history.json"))?;
+        storage::write(weights.chain(optimizer).collect(), &header, &self.last())
     }
 
     /// Writes the best weights so far.
     pub(super) fn save_best(&self, vae: &dyn Vae) -> Result<()> {
         storage::save(vae.params(), &vae.config(), &self.best())
+    }
+
+    /// The weights that were best so far, after a look whether they fit the model.
+    pub(super) fn read_best(&self, vae: &dyn Vae) -> Result<HashMap<String, Tensor>> {
+        let (best, now) = (storage::read(&self.best())?.0, vae.params().snapshot()?);
+        storage::restore(vae.params(), &best, &self.best())?;
+        vae.params().restore(&now)?;
+        Ok(best)
     }
 
     /// Goes back to the last checkpoint; `None` when the folder has none. Nothing is changed unless all fits.
@@ -107,6 +132,13 @@ impl Folder {
         }
         let header: Header = serde_json::from_value(header)
             .map_err(|error| Error::file(&path, format!("its header cannot be read: {error}")))?;
+        let wrong = |problem: String| Error::file(&path, problem);
+        header.history.check().map_err(|problem| wrong(format!("its history is wrong: {problem}")))?;
+        let recorded = header.history.last().map_or(0, |record| record.steps);
+        if header.steps != recorded {
+            let steps = header.steps;
+            return Err(wrong(format!("says {steps} steps, and {recorded} in its history; use another copy")));
+        }
         if header.identity != *identity {
             let what = differences(&header.identity, identity);
             return Err(Error::file(
@@ -120,11 +152,10 @@ impl Folder {
             tensors.iter().filter_map(own).collect()
         };
         let before = vae.params().snapshot()?;
-        let fit = |error: Error| Error::file(&path, error.to_string());
-        vae.params().restore(&part("model.")).map_err(fit)?;
+        storage::restore(vae.params(), &part("model."), &path)?;
         if let Err(error) = adam.restore(header.steps, &part("adam.")) {
             vae.params().restore(&before)?;
-            return Err(fit(error));
+            return Err(wrong(error.to_string()));
         }
         Ok(Some(header.history))
     }
@@ -135,6 +166,19 @@ impl Drop for Folder {
         // An empty lock file left behind does no harm: what counts is the lock, and that is gone with the process.
         let _ = std::fs::remove_file(self.path.join("training.lock"));
     }
+}
+
+/// Whether a file that was opened is still the one at `path`.
+fn is_at(file: &File, path: &Path) -> std::io::Result<bool> {
+    // Elsewhere a file that is open cannot be removed.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let (ours, there) = (file.metadata()?, std::fs::metadata(path));
+        Ok(there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())))
+    }
+    #[cfg(not(unix))]
+    Ok(file.metadata().is_ok() && path.exists())
 }
 
 /// The entries in which two JSON values differ, as "name: a there, b here".
@@ -153,4 +197,31 @@ fn differences(there: &Value, here: &Value) -> String {
         })
         .collect::<Vec<_>>()
         .join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// However many runs come and go at the same time, no two hold a folder, and none leaves a lock behind.
+    #[test]
+    fn one_holder_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (holders, turns) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let come_and_go = || {
+            for _ in 0..2000 {
+                if let Ok(held) = Folder::open(folder.path()) {
+                    assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
+                    turns.fetch_add(1, Ordering::SeqCst);
+                    holders.fetch_sub(1, Ordering::SeqCst);
+                    drop(held);
+                }
+            }
+        };
+        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(come_and_go))));
+        assert!(turns.into_inner() > 100);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 }

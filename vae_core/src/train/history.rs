@@ -4,7 +4,11 @@ use std::{fmt, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, files::write_atomically, objectives::Means};
+use crate::{
+    Error, Result,
+    files::{self, write_atomically},
+    objectives::Means,
+};
 
 /// One epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,8 +67,26 @@ impl History {
     /// [`Error::Io`] when the file cannot be read, [`Error::File`] when it holds something else.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-        serde_json::from_str(&text).map_err(|error| Error::file(path, format!("not a training history: {error}")))
+        let text = files::read(path, "a training history")?;
+        let wrong = |problem: String| Error::file(path, format!("not a training history: {problem}"));
+        let history: Self = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        history.check().map_err(wrong)?;
+        Ok(history)
+    }
+
+    /// Refuses epochs that are not numbered 1, 2, 3, … with ever more steps; says what is wrong.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let mut steps = 0;
+        for (record, expected) in self.epochs.iter().zip(1..) {
+            if record.epoch != expected || record.steps <= steps {
+                let (epoch, got) = (record.epoch, record.steps);
+                return Err(format!(
+                    "expected epoch {expected} with more than {steps} steps, got epoch {epoch} with {got}"
+                ));
+            }
+            steps = record.steps;
+        }
+        Ok(())
     }
 }
 

@@ -75,6 +75,7 @@ pub struct Trainer {
     objective: Box<dyn Objective>,
     config: TrainConfig,
     folder: Option<PathBuf>,
+    note: Option<(String, String)>,
     resume: bool,
     verbose: bool,
 }
@@ -83,13 +84,14 @@ pub struct Trainer {
 mod stream {
     pub(super) const SHUFFLE: u64 = 1;
     pub(super) const NOISE: u64 = 2;
+    pub(super) const TRIAL: u64 = 3;
 }
 
 impl Trainer {
     /// A trainer with the settings of [`TrainConfig::default`].
     pub fn new(objective: impl Objective + 'static) -> Self {
         let config = TrainConfig::default();
-        Self { objective: Box::new(objective), config, folder: None, resume: false, verbose: true }
+        Self { objective: Box::new(objective), config, folder: None, note: None, resume: false, verbose: true }
     }
 
     /// All numbers at once.
@@ -160,6 +162,13 @@ impl Trainer {
         self
     }
 
+    /// Writes `text` to a file called `name` in the folder of the checkpoints when a run begins there: what the caller
+    /// wants to find again after an interruption. Another run that is refused the folder does not touch it.
+    pub fn note(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.note = Some((name.into(), text.into()));
+        self
+    }
+
     /// Goes on from the folder's last checkpoint, exactly as if training had never stopped; starts at the beginning when
     /// there is none. Without this, a folder that holds a checkpoint is refused, not overwritten.
     pub fn resume(mut self) -> Self {
@@ -178,6 +187,7 @@ impl Trainer {
     /// # Errors
     /// - [`Error::Argument`] for settings that make no sense, before anything is done
     /// - [`Error::Shape`] for images of another size than the model's
+    /// - whatever the objective says of a first batch, before anything is written
     /// - [`Error::File`] for a checkpoint folder in use, or holding another run
     /// - [`Error::NotFinite`] when a loss, its parts or a weight is NaN or infinite: training stops there and the last
     ///   checkpoint stays as it is
@@ -194,14 +204,21 @@ impl Trainer {
             }
         };
 
+        // What would stop the first step stops here, before anything is written.
+        let first = train.batch(&(0..train.len().min(config.batch_size)).collect::<Vec<_>>())?;
+        self.objective.terms(vae, &first, 0.0, &mut seed.stream(stream::TRIAL))?;
+
         let identity = self.identity(vae, images);
         let folder = self.folder.as_deref().map(Folder::open).transpose()?;
         let mut history = self.restore(folder.as_ref(), vae, &mut adam, &identity)?;
+        if let (Some(folder), Some((name, text)), None) = (&folder, &self.note, history.last()) {
+            folder.note(name, text)?;
+        }
         let mut best = None;
         if config.keep_best && history.best().is_some() {
             // The best weights of the epochs before the stop.
             if let Some(folder) = &folder {
-                best = Some(crate::models::storage::read(&folder.best())?.0);
+                best = Some(folder.read_best(vae)?);
             }
         }
 
@@ -215,7 +232,7 @@ impl Trainer {
                 record.seconds += start.elapsed().as_secs_f64();
             }
             let epoch = record.epoch;
-            let images_left = ((config.epochs - epoch) * train.len()) as f64;
+            let images_left = (config.epochs - epoch) as f64 * train.len() as f64;
             progress.epoch(&Place { epoch, epochs: config.epochs, step: record.steps, images_left }, &record);
             history.epochs.push(record);
             if history.best().is_some_and(|record| record.epoch == epoch) {
@@ -272,7 +289,7 @@ impl Trainer {
             adam.step(&gradients, scale)?;
             beta = terms.beta;
             seen += batch.labels.len();
-            let images_left = ((config.epochs - epoch + 1) * train.len() - seen) as f64;
+            let images_left = (config.epochs - epoch + 1) as f64 * train.len() as f64 - seen as f64;
             let place = Place { epoch, epochs: config.epochs, step: adam.steps(), images_left };
             progress.step(&place, sum.means(), seen as f64 / start.elapsed().as_secs_f64());
         }

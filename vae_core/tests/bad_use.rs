@@ -1,0 +1,260 @@
+//! The table of `vae_core::errors`: each row is done here, and says what the table says. Run as root, or where user
+//! namespaces are allowed, it fills a disk and writes to a read-only one. `cargo test` builds the example beside these tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use vae_core::{data::idx, models, prelude::*};
+
+const CPU: Device = Device::Cpu;
+const PAGE: &str = include_str!("../src/errors.rs");
+/// What is said where a row cannot be tried on this machine.
+const SKIPPED: &str = "skipped";
+
+type Row = fn(&Path) -> Result<()>;
+
+fn images(n: usize) -> Images {
+    Images::new((0..16 * n).map(|i| (i % 251) as u8).collect(), vec![1; n], (1, 4, 4), &CPU).unwrap()
+}
+
+fn config() -> MlpVaeConfig {
+    MlpVaeConfig { image: (1, 4, 4), hidden: vec![3], latent: 2, ..Default::default() }
+}
+
+fn vae() -> MlpVae {
+    MlpVae::new(config(), &CPU, 1).unwrap()
+}
+
+fn fit(change: impl FnOnce(Trainer) -> Trainer) -> Result<()> {
+    change(Trainer::new(Elbo::default()).epochs(1).batch_size(8).quiet()).fit(&mut vae(), &images(20)).map(drop)
+}
+
+fn saved(folder: &Path) -> PathBuf {
+    let path = folder.join("model.safetensors");
+    vae().save(&path).unwrap();
+    path
+}
+
+/// The file after a change of its bytes.
+fn changed(path: PathBuf, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
+    let mut bytes = fs::read(&path).unwrap();
+    change(&mut bytes);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn trained(folder: &Path) -> PathBuf {
+    fit(|trainer| trainer.checkpoints(folder)).unwrap();
+    folder.join("last.safetensors")
+}
+
+fn tensor(shape: (usize, usize, usize, usize), value: f32) -> Tensor {
+    Tensor::full(value, shape, &CPU).unwrap()
+}
+
+fn score(x: &Tensor) -> Result<()> {
+    scores(&vae(), x, Score::NegativeElbo, 2, 1).map(drop)
+}
+
+fn double(x: &Tensor) -> Tensor {
+    x.to_dtype(DType::F64).unwrap()
+}
+
+/// A file in the folder, and its path.
+fn file(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    fs::write(folder.join(name), bytes).unwrap();
+    folder.join(name)
+}
+
+/// A set of four files with these labels for training.
+fn set(folder: &Path, labels: Vec<u8>) -> PathBuf {
+    let images = |labels: Vec<u8>| Images::new(vec![9; 784 * labels.len()], labels, (1, 28, 28), &CPU).unwrap();
+    idx::write_folder(&folder.join("mnist"), &images(labels), &images(vec![0; 5])).unwrap();
+    folder.to_path_buf()
+}
+
+/// What the example that trains says when it is run by this shell line, in which `$TRAIN` stands for it.
+fn example(folder: &Path, line: &str) -> Result<()> {
+    let test = std::env::current_exe().unwrap();
+    let train = test.parent().unwrap().parent().unwrap().join("examples").join("train");
+    let mut sh = Command::new("sh");
+    sh.args(["-c", line]).env("TRAIN", train).env("HERE", folder).env("VAE_CORE_DATA_DIR", folder);
+    let output = sh.env_remove("VAE_FAST").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    match said.lines().find_map(|line| line.strip_prefix("error: ")) {
+        Some(error) => Err(Error::Check(error.into())),
+        None if output.status.success() => Ok(()),
+        None => panic!("{said}"),
+    }
+}
+
+/// The example in a mount namespace of its own, in which `$HERE/disk` is a small disk of `options`; afterwards nothing but
+/// whole files may be on it.
+fn on_a_disk(folder: &Path, options: &str) -> Result<()> {
+    set(folder, vec![0; 64]);
+    fs::create_dir(folder.join("disk")).unwrap();
+    let mount = format!("mount -t tmpfs -o {options} none \"$HERE/disk\"");
+    let namespace = |line: &str| format!("unshare --map-root-user --mount sh -c '{line}'");
+    let can = Command::new("sh").args(["-c", &namespace(&mount)]).env("HERE", folder).output().unwrap();
+    if !can.status.success() {
+        return Err(Error::Check(SKIPPED.into()));
+    }
+    let train = "\"$TRAIN\" --data mnist --hidden 64 --validation 9 --epochs 1 --out \"$HERE/disk/run\"";
+    let tidy = "ls -A \"$HERE/disk/run\" 2>/dev/null | grep -v -x -e arguments.json -e history.json > \"$HERE/litter\"";
+    let result = example(folder, &namespace(&format!("{mount} && {train}; {tidy}; exit 0")));
+    assert_eq!(fs::read_to_string(folder.join("litter")).unwrap(), "");
+    result
+}
+
+fn rows() -> Vec<(&'static str, Row)> {
+    vec![
+        ("a batch size of 0", |_| fit(|trainer| trainer.batch_size(0))),
+        ("`images.chunks(0)`", |_| images(3).chunks(0).map(drop)),
+        ("0 epochs", |_| fit(|trainer| trainer.epochs(0))),
+        ("training on no images", |_| Trainer::new(Elbo::default()).fit(&mut vae(), &images(0)).map(drop)),
+        ("a latent space of 0 dimensions", |_| MlpVae::new(MlpVaeConfig { latent: 0, ..config() }, &CPU, 1).map(drop)),
+        ("the same, convolutional", |_| {
+            ConvVae::new(ConvVaeConfig { latent: 0, ..Default::default() }, &CPU, 1).map(drop)
+        }),
+        ("a hidden layer as wide as memory", |_| {
+            MlpVae::new(MlpVaeConfig { hidden: vec![usize::MAX], ..config() }, &CPU, 1).map(drop)
+        }),
+        ("a learning rate of 0", |_| fit(|trainer| trainer.learning_rate(0.0))),
+        ("a learning rate of −1", |_| fit(|trainer| trainer.learning_rate(-1.0))),
+        ("a learning rate of NaN", |_| fit(|trainer| trainer.learning_rate(f64::NAN))),
+        ("β of −1", |_| {
+            Trainer::new(Elbo { beta: -1.0, ..Default::default() }).fit(&mut vae(), &images(9)).map(drop)
+        }),
+        ("holding out more images than there are", |_| fit(|trainer| trainer.validation(20))),
+        ("images with NaN, scored", |_| score(&tensor((1, 1, 4, 4), f32::NAN))),
+        ("bytes that were not divided by 255, scored", |_| score(&tensor((1, 1, 4, 4), 128.0))),
+        ("images of another shape, encoded", |_| vae().encode(&tensor((2, 1, 5, 4), 0.5)).map(drop)),
+        ("images of another type, encoded", |_| vae().encode(&double(&tensor((2, 1, 4, 4), 0.5))).map(drop)),
+        ("codes of another type, decoded", |_| {
+            vae().decode(&double(&Tensor::zeros((1, 2), DType::F32, &CPU)?)).map(drop)
+        }),
+        ("pixels of another type, judged by a distribution", |_| {
+            let p = vae().decode(&Tensor::zeros((2, 2), DType::F32, &CPU)?)?;
+            p.log_prob(&double(&tensor((2, 1, 4, 4), 0.5))).map(drop)
+        }),
+        ("images that are not contiguous", |_| {
+            let x = images(3).tensor()?.transpose(2, 3)?;
+            let mu = |x: &Tensor| -> Result<Vec<Vec<f32>>> { Ok(vae().encode(x)?.mu().to_vec2()?) };
+            assert_eq!(mu(&x)?, mu(&x.contiguous()?)?);
+            Ok(())
+        }),
+        ("fewer labels than images", |_| Images::new(vec![0; 32], vec![1], (1, 4, 4), &CPU).map(drop)),
+        ("a file with a label of which there is no class", |folder| {
+            set(folder, vec![0, 1, 10]);
+            example(folder, "\"$TRAIN\" --data mnist --out \"$HERE/run\"")
+        }),
+        ("an image file whose header announces 4 billion images", |folder| {
+            let header = [0, 0, 8, 3, 255, 255, 255, 255, 0, 0, 0, 28, 0, 0, 0, 28, 7];
+            idx::read_images(&file(folder, "train-images-idx3-ubyte", &header)).map(drop)
+        }),
+        ("labels where images should be", |folder| {
+            idx::write_labels(&folder.join("train-images-idx3-ubyte"), &images(3))?;
+            idx::read_images(&folder.join("train-images-idx3-ubyte")).map(drop)
+        }),
+        ("an image file that was cut short", |folder| {
+            idx::write_images(&folder.join("images.gz"), &images(30))?;
+            let path = changed(folder.join("images.gz"), |bytes| bytes.truncate(60));
+            idx::read_images(&path).map(drop)
+        }),
+        ("a photograph where a picture of 28×28 pixels should be", |folder| {
+            vae_core::image::GrayImage::new(640, 480).save(folder.join("mine.png")).unwrap();
+            Picture::open(folder.join("mine.png"))?.tensor((1, 28, 28), &CPU).map(drop)
+        }),
+        ("a picture of another format", |folder| {
+            Picture::open(file(folder, "mine.jpg", b"\xff\xd8\xff\xe0")).map(drop)
+        }),
+        ("weights of another architecture", |folder| {
+            MlpVae::new(MlpVaeConfig { latent: 3, ..config() }, &CPU, 1)?.load(saved(folder))
+        }),
+        ("weights of another kind of model", |folder| ConvVae::open(saved(folder), &CPU).map(drop)),
+        ("weights of which one bit has changed", |folder| {
+            let path = changed(saved(folder), |bytes| *bytes.last_mut().unwrap() ^= 1);
+            models::open(path, &CPU).map(drop)
+        }),
+        ("weights with NaN among them", |folder| {
+            let broken = vae();
+            let (_, bias) = broken.params().iter().find(|(name, _)| *name == "decoder.fc1.bias").unwrap();
+            bias.set(&Tensor::full(f32::NAN, 3, &CPU)?)?;
+            broken.save(folder.join("model.safetensors"))?;
+            models::open(folder.join("model.safetensors"), &CPU).map(drop)
+        }),
+        ("weights as whole numbers", |folder| {
+            let path = folder.join("model.safetensors");
+            let tensors = std::collections::HashMap::from([("decoder.fc1.bias", Tensor::zeros(3, DType::U8, &CPU)?)]);
+            vae_core::candle::safetensors::save(&tensors, &path)?;
+            vae().load(path)
+        }),
+        ("a text where weights should be", |folder| {
+            models::open(file(folder, "model.safetensors", b"Not found, sorry"), &CPU).map(drop)
+        }),
+        ("a model where a detector should be", |folder| Detector::load(saved(folder), &CPU).map(drop)),
+        ("resuming with other settings", |folder| {
+            trained(folder);
+            fit(|trainer| trainer.learning_rate(0.1).batch_size(4).checkpoints(folder).resume())
+        }),
+        ("starting where an earlier run has its checkpoint", |folder| {
+            trained(folder);
+            fit(|trainer| trainer.checkpoints(folder))
+        }),
+        ("resuming from a checkpoint that was cut short", |folder| {
+            changed(trained(folder), |bytes| bytes.truncate(2000));
+            fit(|trainer| trainer.checkpoints(folder).resume())
+        }),
+        ("two trainings in one folder", |folder| {
+            let lock = fs::File::create(folder.join("training.lock")).unwrap();
+            lock.lock().unwrap();
+            fit(|trainer| trainer.checkpoints(folder))
+        }),
+        ("a history that is none", |folder| History::open(file(folder, "history.json", b"{\"epochs\": 3}")).map(drop)),
+        ("a model saved into a folder that is not there", |folder| vae().save(folder.join("none/model.safetensors"))),
+        ("a model saved where a folder is", |folder| vae().save(folder)),
+        ("a model opened where a folder is", |folder| models::open(folder, &CPU).map(drop)),
+        ("a model opened where nothing is", |folder| models::open(folder.join("model.safetensors"), &CPU).map(drop)),
+        ("checkpoints where a file is", |folder| {
+            let path = file(folder, "run", b"");
+            fit(|trainer| trainer.checkpoints(path))
+        }),
+        ("training onto a full disk", |folder| on_a_disk(folder, "size=128k")),
+        ("training onto a read-only disk", |folder| on_a_disk(folder, "ro")),
+    ]
+}
+
+/// The rows of the page's table, and what each says.
+fn table() -> BTreeMap<&'static str, &'static str> {
+    let lines = PAGE.lines().filter_map(|line| line.strip_prefix("//! | ")?.strip_suffix(" |"));
+    lines.filter_map(|line| line.split_once(" | ")).skip(1).collect()
+}
+
+/// Every row of the table does what it says and says what the table says, and nothing that is done here lacks a row.
+#[test]
+fn the_table_of_errors() {
+    let (mut table, mut wrong) = (table(), vec![]);
+    for (what, row) in rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = match row(folder.path()) {
+            // A backtrace follows where the environment asks for one.
+            Err(error) => error.to_string().lines().next().unwrap_or_default().to_string(),
+            Ok(()) => "no error: it works".into(),
+        };
+        let said = said.replace(&*folder.path().to_string_lossy(), "…");
+        let said = ["|", "[", "]"].iter().fold(said, |said, mark| said.replace(mark, &format!("\\{mark}")));
+        let expected = table.remove(what);
+        if said == SKIPPED {
+            println!("skipped: {what}: neither root nor user namespaces here");
+        } else if expected != Some(&said) {
+            wrong.push(format!("//! | {what} | {said} |"));
+        }
+    }
+    assert!(wrong.is_empty(), "these rows of src/errors.rs should be\n{}", wrong.join("\n"));
+    assert!(table.is_empty(), "nobody does {table:#?}");
+}
