@@ -10,13 +10,13 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use candle_core::{CpuStorage, CustomOp2, Device, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Shape, Tensor};
 
 use super::{Likelihood, batched, same_shape, sigmoid, softplus, sum_per_item};
 use crate::{
     Result,
     kernels::{
-        bernoulli::{log_prob, logits_gradient},
+        bernoulli::{self, log_prob, logits_gradient},
         slices::{in_float32_on_cpu, slice, with_slice},
     },
     random::Random,
@@ -59,6 +59,9 @@ impl Likelihood for Bernoulli {
 
     /// σ(l).
     fn mean(&self) -> Result<Tensor> {
+        if in_float32_on_cpu(&self.logits) {
+            return Ok(self.logits.contiguous()?.apply_op1(Mean)?);
+        }
         sigmoid(&self.logits)
     }
 
@@ -110,5 +113,23 @@ impl CustomOp2 for LogProb {
             false => None,
         };
         Ok((Some(by_logits), by_x))
+    }
+}
+
+/// σ in one pass: float32 on the CPU.
+struct Mean;
+
+impl CustomOp1 for Mean {
+    fn name(&self) -> &'static str {
+        "vae_core Bernoulli mean"
+    }
+
+    fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        Ok((CpuStorage::F32(bernoulli::sigmoid(slice(logits, layout)?)), layout.shape().clone()))
+    }
+
+    fn bwd(&self, _: &Tensor, mean: &Tensor, gradient: &Tensor) -> candle_core::Result<Option<Tensor>> {
+        let slope = (mean * mean.affine(-1.0, 1.0)?)?;
+        Ok(Some((gradient * slope)?))
     }
 }

@@ -50,6 +50,12 @@ fn log_prob_of(x: f32, l: f32) -> f32 {
     x * l - l.max(0.0) - log1p(exp(-l.abs()))
 }
 
+#[inline(always)]
+fn sigmoid_of(l: f32) -> f32 {
+    let e = exp(-l.abs());
+    if l >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
+}
+
 /// The log-probability of one image.
 struct LogProb<'a> {
     logits: &'a [f32],
@@ -96,9 +102,7 @@ impl WithSimd for LogitsGradient<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for ((dl, &l), &x) in self.dl.iter_mut().zip(self.logits).zip(self.x) {
-            let e = exp(-l.abs());
-            let sigmoid = if l >= 0.0 { 1.0 } else { e } / (1.0 + e);
-            *dl = self.gradient * (x - sigmoid);
+            *dl = self.gradient * (x - sigmoid_of(l));
         }
     }
 }
@@ -112,6 +116,33 @@ pub(crate) fn logits_gradient(logits: &[f32], x: &[f32], gradient: &[f32], pixel
         .with_min_len(8)
         .for_each(|(((dl, logits), x), &gradient)| arch.dispatch(LogitsGradient { dl, logits, x, gradient }));
     dl.into_vec()
+}
+
+/// σ(l) of many numbers.
+struct Sigmoid<'a> {
+    y: &'a mut [f32],
+    logits: &'a [f32],
+}
+
+impl WithSimd for Sigmoid<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (y, &l) in self.y.iter_mut().zip(self.logits) {
+            *y = sigmoid_of(l);
+        }
+    }
+}
+
+/// σ(l) of each number.
+pub(crate) fn sigmoid(logits: &[f32]) -> Vec<f32> {
+    const CHUNK: usize = 1 << 13;
+    let mut y = Scratch::new(logits.len());
+    let arch = Arch::new();
+    let chunks = y.par_chunks_mut(CHUNK).zip(logits.par_chunks(CHUNK));
+    chunks.for_each(|(y, logits)| arch.dispatch(Sigmoid { y, logits }));
+    y.into_vec()
 }
 
 #[cfg(test)]

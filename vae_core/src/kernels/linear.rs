@@ -26,6 +26,9 @@ pub(crate) struct Linear {
     pub(crate) outputs: usize,
 }
 
+/// Images whose panels stay in the second-level cache while all rows of the weight pass by.
+const IMAGES: usize = 256;
+
 /// Blocks of [`COLUMNS`] columns as one matrix of `width` columns.
 fn side_by_side(blocks: &[Scratch], width: usize, rows: usize) -> Scratch {
     let mut y = Scratch::new(rows * width);
@@ -40,6 +43,17 @@ fn side_by_side(blocks: &[Scratch], width: usize, rows: usize) -> Scratch {
 impl Linear {
     /// y, (B, out).
     pub(crate) fn forward(self, x: &[f32], weight: &[f32], bias: &[f32], leak: Option<f32>, batch: usize) -> Scratch {
+        if batch <= IMAGES {
+            return self.forward_part(x, weight, bias, leak, batch);
+        }
+        let mut y = Scratch::new(batch * self.outputs);
+        for (y, x) in y.chunks_mut(IMAGES * self.outputs).zip(x.chunks(IMAGES * self.inputs)) {
+            y.copy_from_slice(&self.forward_part(x, weight, bias, leak, x.len() / self.inputs));
+        }
+        y
+    }
+
+    fn forward_part(self, x: &[f32], weight: &[f32], bias: &[f32], leak: Option<f32>, batch: usize) -> Scratch {
         let Self { inputs, outputs } = self;
         let panels = Panels::of_columns(x, inputs, batch);
         let runs = [Run { offset: 0, len: inputs }];

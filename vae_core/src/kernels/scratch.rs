@@ -30,7 +30,7 @@ impl Scratch {
     /// `len` numbers, from the smallest buffer that has room for them.
     pub(crate) fn new(len: usize) -> Self {
         // One that is far too large would be missing where it is needed.
-        let fits = |buffer: &Vec<f32>| (len..=4 * len).contains(&buffer.len());
+        let fits = |buffer: &Vec<f32>| (len..=len + len / 4).contains(&buffer.len());
         let mut pool = pool();
         let best = (0..pool.len()).filter(|&i| fits(&pool[i])).min_by_key(|&i| pool[i].len());
         let reused = best.map(|i| pool.swap_remove(i));

@@ -106,9 +106,8 @@ pub struct MlpVae {
     config: MlpVaeConfig,
     device: Device,
     params: Params,
+    /// Its outputs are `mu` and `log_var` side by side.
     encoder: Stack,
-    mu: Linear,
-    log_var: Linear,
     decoder: Stack,
     observation_log_var: Option<Tensor>,
 }
@@ -136,6 +135,7 @@ impl MlpVae {
         }
         let mu = linear("encoder.fc_mu".into(), width, config.latent)?;
         let log_var = linear("encoder.fc_logvar".into(), width, config.latent)?;
+        let encoder = encoder.push(Layer::Pair(mu, log_var), None);
 
         let mut width = config.latent;
         let mut decoder = Stack::new();
@@ -147,7 +147,7 @@ impl MlpVae {
         let decoder = decoder.push(last, None).push(Layer::Unflatten(c, h, w), None);
         let observation_log_var = config.observation.parameter(&mut params, device)?;
         let device = device.clone();
-        Ok(Self { config, device, params, encoder, mu, log_var, decoder, observation_log_var })
+        Ok(Self { config, device, params, encoder, decoder, observation_log_var })
     }
 
     /// The model that [`Vae::save`] wrote: architecture and weights.
@@ -167,8 +167,8 @@ impl Vae for MlpVae {
             return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
         }
         check_type("images to encode", x, &self.params)?;
-        let x = self.encoder.forward(x)?;
-        DiagonalGaussian::new(self.mu.forward(&x)?, self.log_var.forward(&x)?)
+        let (x, latent) = (self.encoder.forward(x)?, self.config.latent);
+        DiagonalGaussian::new(x.narrow(1, 0, latent)?, x.narrow(1, latent, latent)?)
     }
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {

@@ -44,8 +44,8 @@ enum Kernel {
 struct Step {
     kernel: Kernel,
     activation: Option<Activation>,
-    /// Weight and bias.
-    parameters: Option<(Tensor, Tensor)>,
+    /// Weights and biases: of two layers for a pair, of none where numbers only change places.
+    parameters: Vec<(Tensor, Tensor)>,
 }
 
 /// The slope below zero, for the nonlinearities that have one.
@@ -73,15 +73,16 @@ fn steps(layers: &[(Layer, Option<Activation>)], shapes: &[Vec<usize>], x: &Tens
         if *channels_last != last && differ(shape) {
             let (c, pixels) = (shape[0], shape[1] * shape[2]);
             let kernel = if last { Kernel::ChannelsLast(c, pixels) } else { Kernel::ChannelsFirst(c, pixels) };
-            steps.push(Step { kernel, activation: None, parameters: None });
+            steps.push(Step { kernel, activation: None, parameters: vec![] });
         }
         *channels_last = last;
     };
     for ((layer, activation), output) in layers.iter().zip(shapes) {
-        let (weight, bias) = match layer {
-            Layer::Linear(layer) => (&layer.weight, &layer.bias),
-            Layer::Conv2d(layer) => (&layer.weight, &layer.bias),
-            Layer::ConvTranspose2d(layer) => (&layer.weight, &layer.bias),
+        let parameters = match layer {
+            Layer::Linear(layer) => vec![(&layer.weight, &layer.bias)],
+            Layer::Pair(first, second) => vec![(&first.weight, &first.bias), (&second.weight, &second.bias)],
+            Layer::Conv2d(layer) => vec![(&layer.weight, &layer.bias)],
+            Layer::ConvTranspose2d(layer) => vec![(&layer.weight, &layer.bias)],
             Layer::Flatten | Layer::Unflatten(..) => {
                 if activation.is_some() {
                     return Ok(None);
@@ -91,7 +92,7 @@ fn steps(layers: &[(Layer, Option<Activation>)], shapes: &[Vec<usize>], x: &Tens
                 continue;
             }
         };
-        if !(supported(*activation) && fits(weight) && fits(bias)) {
+        if !(supported(*activation) && parameters.iter().all(|(weight, bias)| fits(weight) && fits(bias))) {
             return Ok(None);
         }
         let kernel = match (layer, &shape[..], &output[..]) {
@@ -113,12 +114,13 @@ fn steps(layers: &[(Layer, Option<Activation>)], shapes: &[Vec<usize>], x: &Tens
         if matches!(kernel, Kernel::Conv(..)) {
             turn(&mut steps, &shape, &mut channels_last, true);
         }
-        let parameters = Some((weight.contiguous()?, bias.contiguous()?));
+        let contiguous = |(weight, bias): (&Tensor, &Tensor)| Ok((weight.contiguous()?, bias.contiguous()?));
+        let parameters = parameters.into_iter().map(contiguous).collect::<Result<_>>()?;
         steps.push(Step { kernel, activation: *activation, parameters });
         shape = output.clone();
     }
     turn(&mut steps, &shape, &mut channels_last, false);
-    let worthwhile = steps.iter().any(|step| step.parameters.is_some());
+    let worthwhile = steps.iter().any(|step| !step.parameters.is_empty());
     Ok((fits(x) && x.elem_count() > 0 && worthwhile).then_some(steps))
 }
 
@@ -133,9 +135,9 @@ pub(super) fn forward(
     let x = x.contiguous()?;
     let gradients: Gradients = Arc::default();
     let mut token = Tensor::zeros(1, candle_core::DType::F32, &Device::Cpu)?;
-    for (index, step) in steps.iter().enumerate() {
-        if let Some((weight, bias)) = &step.parameters {
-            token = token.apply_op3(weight, bias, Entry { index, gradients: gradients.clone() })?;
+    for (step, layer) in steps.iter().enumerate() {
+        for (index, (weight, bias)) in layer.parameters.iter().enumerate() {
+            token = token.apply_op3(weight, bias, Entry { step, index, gradients: gradients.clone() })?;
         }
     }
     let output = shapes.last().map_or(&x.dims()[1..], Vec::as_slice);
@@ -144,8 +146,8 @@ pub(super) fn forward(
     Ok(Some(x.apply_op2(&token, layers)?))
 }
 
-/// The gradients of weight and bias by step, between `Layers` and its `Entry`s.
-type Gradients = Arc<Mutex<Vec<Option<WeightAndBias>>>>;
+/// The gradients of weights and biases by step, between `Layers` and its `Entry`s.
+type Gradients = Arc<Mutex<Vec<Vec<Option<WeightAndBias>>>>>;
 
 /// The gradients of a weight and its bias.
 type WeightAndBias = (Scratch, Scratch);
@@ -166,13 +168,35 @@ struct Layers {
 }
 
 impl Step {
+    /// Calls `f` with the weight, that of a pair one above the other.
+    fn with_weight<R>(&self, f: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
+        joined(&self.parameters.iter().map(|(weight, _)| weight).collect::<Vec<_>>(), f)
+    }
+
+    /// The same with the bias.
+    fn with_bias<R>(&self, f: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
+        joined(&self.parameters.iter().map(|(_, bias)| bias).collect::<Vec<_>>(), f)
+    }
+
+    /// The gradients of joined weights and biases for each of the layers.
+    fn shared_out(&self, gradients: Option<WeightAndBias>) -> Vec<Option<WeightAndBias>> {
+        let (Some((dw, db)), true) = (&gradients, self.parameters.len() > 1) else { return vec![gradients] };
+        let (mut dw, mut db) = (&dw[..], &db[..]);
+        let part = |of: &mut &[f32], like: &Tensor| {
+            let (part, rest) = of.split_at(like.elem_count());
+            *of = rest;
+            Scratch::copy(part)
+        };
+        self.parameters.iter().map(|(weight, bias)| Some((part(&mut dw, weight), part(&mut db, bias)))).collect()
+    }
+
     fn forward(&self, x: &[f32], batch: usize) -> Result<Scratch> {
         let leak = leak(self.activation);
-        let mut y = match (&self.kernel, &self.parameters) {
-            (Kernel::Linear(linear), Some((weight, bias))) => {
-                with_slice(weight, |weight| with_slice(bias, |bias| Ok(linear.forward(x, weight, bias, leak, batch))))?
+        let mut y = match (&self.kernel, &self.parameters[..]) {
+            (Kernel::Linear(linear), _) => {
+                self.with_weight(|weight| self.with_bias(|bias| Ok(linear.forward(x, weight, bias, leak, batch))))?
             }
-            (Kernel::Conv(conv, direction), Some((weight, bias))) => with_slice(weight, |weight| {
+            (Kernel::Conv(conv, direction), [(weight, bias)]) => with_slice(weight, |weight| {
                 with_slice(bias, |bias| {
                     let mut y = Scratch::new(batch * conv.output_len(*direction));
                     let panels = conv.pack(*direction, weight);
@@ -182,7 +206,7 @@ impl Step {
             })?,
             (&Kernel::ChannelsLast(c, pixels), _) => transpose_each(x, c, pixels),
             (&Kernel::ChannelsFirst(c, pixels), _) => transpose_each(x, pixels, c),
-            (Kernel::Linear(_) | Kernel::Conv(..), None) => return Err(Error::argument("a layer without a weight")),
+            (Kernel::Conv(..), _) => return Err(Error::argument("a convolution without a weight")),
         };
         if self.activation == Some(Activation::Tanh) {
             tanh(&mut y);
@@ -200,42 +224,41 @@ impl Step {
         batch: usize,
         previous: Option<Option<Activation>>,
         weights: bool,
-    ) -> Result<(Option<Scratch>, Option<WeightAndBias>)> {
+    ) -> Result<(Option<Scratch>, Vec<Option<WeightAndBias>>)> {
         let input = previous.is_some();
         let before = |x: &[f32], dx: &mut [f32]| backward_activation(previous.flatten(), x, dx);
-        match (&self.kernel, &self.parameters) {
-            (Kernel::Linear(linear), Some((weight, _))) => {
-                with_slice(weight, |weight| {
-                    // Side by side: where one runs out of tasks for all threads, there are those of the other.
-                    Ok(rayon::join(
-                        || {
-                            let mut dx = input.then(|| linear.input_gradient(dy, weight, batch));
-                            dx.iter_mut().for_each(|dx| before(x, dx));
-                            dx
-                        },
-                        || weights.then(|| (linear.weight_gradient(x, dy, batch), sum_rows(dy, linear.outputs))),
-                    ))
-                })
-            }
-            (Kernel::Conv(conv, direction), Some((weight, bias))) => {
+        match (&self.kernel, &self.parameters[..]) {
+            (Kernel::Linear(linear), _) => self.with_weight(|weight| {
+                // Side by side: where one runs out of tasks for all threads, there are those of the other.
+                let (dx, parameters) = rayon::join(
+                    || {
+                        let mut dx = input.then(|| linear.input_gradient(dy, weight, batch));
+                        dx.iter_mut().for_each(|dx| before(x, dx));
+                        dx
+                    },
+                    || weights.then(|| (linear.weight_gradient(x, dy, batch), sum_rows(dy, linear.outputs))),
+                );
+                Ok((dx, self.shared_out(parameters)))
+            }),
+            (Kernel::Conv(conv, direction), [(weight, bias)]) => {
                 let panels = match input {
                     true => Some(with_slice(weight, |weight| Ok(conv.pack(direction.reversed(), weight)))?),
                     false => None,
                 };
                 let (dx, dw) = conv.backward(*direction, x, dy, panels.as_deref(), weights, before);
-                Ok((dx, dw.map(|dw| (dw, sum_rows(dy, bias.elem_count())))))
+                Ok((dx, vec![dw.map(|dw| (dw, sum_rows(dy, bias.elem_count())))]))
             }
             (&Kernel::ChannelsLast(c, pixels), _) => {
                 let mut dx = transpose_each(dy, pixels, c);
                 before(x, &mut dx);
-                Ok((Some(dx), None))
+                Ok((Some(dx), vec![]))
             }
             (&Kernel::ChannelsFirst(c, pixels), _) => {
                 let mut dx = transpose_each(dy, c, pixels);
                 before(x, &mut dx);
-                Ok((Some(dx), None))
+                Ok((Some(dx), vec![]))
             }
-            (Kernel::Linear(_) | Kernel::Conv(..), None) => Err(Error::argument("a layer without a weight")),
+            (Kernel::Conv(..), _) => Err(Error::argument("a convolution without a weight")),
         }
     }
 }
@@ -278,6 +301,24 @@ impl Layers {
         *lock(&self.gradients) = gradients;
         Ok(last.filter(|_| self.input_gradient))
     }
+}
+
+/// Calls `f` with the numbers of all tensors, one after the other.
+fn joined<R>(tensors: &[&Tensor], f: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
+    if let [tensor] = tensors {
+        return with_slice(tensor, f);
+    }
+    let mut all = Scratch::new(tensors.iter().map(|tensor| tensor.elem_count()).sum());
+    let mut rest = &mut all[..];
+    for tensor in tensors {
+        let (part, after) = rest.split_at_mut(tensor.elem_count());
+        with_slice(tensor, |numbers| {
+            part.copy_from_slice(numbers);
+            Ok(())
+        })?;
+        rest = after;
+    }
+    f(&all)
 }
 
 impl CustomOp2 for Layers {
@@ -325,6 +366,8 @@ impl CustomOp2 for Layers {
 
 /// Makes y depend on a weight and a bias.
 struct Entry {
+    step: usize,
+    /// Which of the step's layers.
     index: usize,
     gradients: Gradients,
 }
@@ -354,7 +397,9 @@ impl CustomOp3 for Entry {
         _: &Tensor,
         _: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let Some((dw, db)) = lock(&self.gradients).get_mut(self.index).and_then(Option::take) else {
+        let mut gradients = lock(&self.gradients);
+        let own = gradients.get_mut(self.step).and_then(|step| step.get_mut(self.index));
+        let Some((dw, db)) = own.and_then(Option::take) else {
             return Ok((Some(token.zeros_like()?), None, None));
         };
         Ok((Some(token.zeros_like()?), gradients::collect(weight, dw)?, gradients::collect(bias, db)?))

@@ -24,6 +24,8 @@ use crate::{Error, Result};
 pub enum Layer {
     /// (B, in) → (B, out).
     Linear(Linear),
+    /// (B, in) → (B, out₁ + out₂): two layers on the same input, their outputs side by side.
+    Pair(Linear, Linear),
     /// (B, in, H, W) → (B, out, H', W').
     Conv2d(Conv2d),
     /// (B, in, H, W) → (B, out, H', W'), usually larger.
@@ -65,6 +67,11 @@ impl Layer {
                 &[_, inputs] => refuse("input of a linear layer, without the batch", format!("({inputs})")),
                 other => refuse("weight of a linear layer", format!("(out, in), not {other:?}")),
             },
+            (Self::Pair(first, second), _) => {
+                let widths = [first, second].map(|layer| Self::Linear(layer.clone()).output_shape(input));
+                let [first, second] = widths;
+                Ok(vec![first?[0] + second?[0]])
+            }
             (Self::Conv2d(layer), &[c, h, w]) if c == layer.config.in_channels => {
                 let (h, w) = layer.config.output_size((h, w))?;
                 Ok(vec![layer.config.out_channels, h, w])
@@ -93,6 +100,7 @@ impl Layer {
     pub(super) fn reference(&self, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Linear(layer) => layer.reference(x),
+            Self::Pair(first, second) => Ok(Tensor::cat(&[first.reference(x)?, second.reference(x)?], 1)?),
             Self::Conv2d(layer) => layer.reference(x),
             Self::ConvTranspose2d(layer) => layer.reference(x),
             Self::Flatten => Ok(x.flatten_from(1)?),

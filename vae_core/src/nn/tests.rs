@@ -17,6 +17,11 @@ fn in_float64(layer: &Layer) -> (Layer, Vec<Var>) {
             let v = vars(&l.weight, &l.bias);
             (Layer::Linear(Linear { weight: t(&v[0]), bias: t(&v[1]) }), v)
         }
+        Layer::Pair(first, second) => {
+            let v = [vars(&first.weight, &first.bias), vars(&second.weight, &second.bias)].concat();
+            let half = |v: &[Var]| Linear { weight: t(&v[0]), bias: t(&v[1]) };
+            (Layer::Pair(half(&v[..2]), half(&v[2..])), v)
+        }
         Layer::Conv2d(l) => {
             let v = vars(&l.weight, &l.bias);
             (Layer::Conv2d(Conv2d { config: l.config, weight: t(&v[0]), bias: t(&v[1]) }), v)
@@ -170,6 +175,32 @@ fn linear_layers_agree_with_float64() {
         let first = Linear::new(&mut params, "a", sizes[0], sizes[1], random, &CPU).unwrap();
         let second = Linear::new(&mut params, "b", sizes[1], sizes[2], random, &CPU).unwrap();
         let stack = Stack::new().push(first, activation(random)).push(second, activation(random));
+        let x = random.normal((batch, sizes[0]), &CPU).unwrap();
+        let Some((forward, backward)) = errors(&stack, &params, &x, random) else { continue };
+        tried += 1;
+        assert!(forward < 1e-5 && backward < 1e-4, "{sizes:?} {batch}: {forward:.1e} {backward:.1e}");
+    }
+}
+
+/// Two layers on one input agree with float64, at the end of a stack and in its middle, and for batches that are cut in parts.
+#[test]
+fn pairs_agree_with_float64() {
+    let random = &mut Random::new(5);
+    let mut tried = 0;
+    while tried < 20 {
+        let sizes: [usize; 4] = std::array::from_fn(|_| pick(random, 1, 60));
+        let batch = pick(random, 1, 700);
+        let mut params = Params::new();
+        let first = Linear::new(&mut params, "a", sizes[0], sizes[1], random, &CPU).unwrap();
+        let pair = ["b", "c"].map(|name| {
+            Linear::new(&mut params, name, sizes[1], sizes[2] + usize::from(name == "c"), random, &CPU).unwrap()
+        });
+        let width = pair.iter().map(|layer| layer.weight.dims()[0]).sum();
+        let [left, right] = pair;
+        let mut stack = Stack::new().push(first, Activation::Tanh).push(Layer::Pair(left, right), Activation::Tanh);
+        if tried % 2 == 0 {
+            stack = stack.push(Linear::new(&mut params, "d", width, sizes[3], random, &CPU).unwrap(), None);
+        }
         let x = random.normal((batch, sizes[0]), &CPU).unwrap();
         let Some((forward, backward)) = errors(&stack, &params, &x, random) else { continue };
         tried += 1;
