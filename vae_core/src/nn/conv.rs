@@ -114,8 +114,18 @@ impl Conv2d {
 
     /// The same by candle's own operations, on any device and in any precision.
     pub(super) fn reference(&self, x: &Tensor) -> Result<Tensor> {
-        let Conv2dConfig { stride, padding, dilation, out_channels, .. } = self.config;
-        let y = x.conv2d(&self.weight, padding, stride, dilation, 1)?;
+        let Conv2dConfig { kernel, stride, padding, dilation, out_channels, .. } = self.config;
+        let (_, _, height, width) = x.dims4()?;
+        // Pixels at the far end that no window reaches.
+        let over = |n: usize| (n + 2 * padding).saturating_sub(dilation * (kernel - 1) + 1) % stride;
+        let y = if over(height) == over(width) {
+            x.conv2d(&self.weight, padding, stride, dilation, 1)?
+        } else {
+            // candle 0.11.1 reckons the gradient's size from the height alone, so these pixels are left out beforehand.
+            let x = x.pad_with_zeros(2, padding, padding)?.pad_with_zeros(3, padding, padding)?;
+            let x = x.narrow(2, 0, height + 2 * padding - over(height))?;
+            x.narrow(3, 0, width + 2 * padding - over(width))?.conv2d(&self.weight, 0, stride, dilation, 1)?
+        };
         Ok(y.broadcast_add(&self.bias.reshape((1, out_channels, 1, 1))?)?)
     }
 }
