@@ -1,4 +1,4 @@
-// Three short trainings and a detector. The tests beside this file run it with one thread and with several, and
+// Three short trainings, a detector, and a gradient by candle alone. The tests beside this file run it with one thread and with several, and
 // tests/test_repetition.py runs its text as a notebook's cell: so only `use` and functions here.
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -29,6 +29,21 @@ fn weights(vae: &dyn Vae) -> Result<u64> {
     Ok(fingerprint(&all))
 }
 
+/// The same for the gradient of two layers that are written out with candle's own operations, as notebooks do.
+fn by_hand() -> Result<u64> {
+    let mut random = Random::new(4);
+    let mut draw = |rows: usize, columns: usize| random.normal((rows, columns), &Device::Cpu);
+    let (x, w, v) = (draw(517, 784)?, Var::from_tensor(&draw(784, 301)?)?, Var::from_tensor(&draw(301, 10)?)?);
+    let loss = x.matmul(&w)?.tanh()?.matmul(&v)?.sqr()?.mean_all()?;
+    let gradients = loss.backward()?;
+    let gradients = [&w, &v].map(|var| gradients.get(var.as_tensor()).map(|g| g.flatten_all()?.to_vec1::<f32>()));
+    let mut values = vec![loss.to_scalar()?];
+    for gradient in gradients.into_iter().flatten() {
+        values.extend(gradient?);
+    }
+    Ok(fingerprint(&values))
+}
+
 /// Trains with checkpoints in `folder`, and returns a line for each model: its name, the fingerprint of its weights, and of
 /// what it makes of a few codes. Batches are large enough to be shared out among threads, and the last of an epoch is smaller.
 fn train_all(folder: &Path) -> Result<Vec<String>> {
@@ -56,5 +71,6 @@ fn train_all(folder: &Path) -> Result<Vec<String>> {
     let detector = Detector::fit_near(&mlp, &stripes(300)?, 3, &held_out, score)?;
     let scores: Vec<f32> = detector.scores(&held_out)?.iter().map(|&score| score as f32).collect();
     lines.push(format!("detector {:016x}", fingerprint(&scores)));
+    lines.push(format!("candle {:016x}", by_hand()?));
     Ok(lines)
 }
