@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from repeated_outputs import FIGURE, printed, tolerance_of
 from run_notebook import ALLOW_STDERR, MUST_FAIL
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
@@ -53,6 +54,17 @@ def test_was_run_to_its_end(notebook):
             if output.output_type == "error" or (output.output_type == "stream" and output.name == "stderr")
         ]
         assert not failures or MUST_FAIL in tags or ALLOW_STDERR in tags, cell.source
+
+
+def test_promises_to_repeat_can_be_kept(notebook):
+    """Some cells promise to repeat, and each of them has text to compare, takes no time and is no exercise."""
+    promising = [cell for cell in code_cells(notebook) if tolerance_of(cell) is not None]
+    assert promising
+    for cell in promising:
+        texts = [text for text in printed(cell.outputs).values() if text.strip() not in ("", FIGURE)]
+        assert texts, cell.source
+        assert not re.search(r"Instant::now|check::exercise", cell.source), cell.source
+        assert "images/s" not in "".join(texts), cell.source
 
 
 def test_draws_its_figures(notebook):

@@ -14,6 +14,7 @@ import re
 NUMBER = re.compile(r"[-−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 # What `check::close` says of rounding errors is different with every instruction set, and checked against what is allowed.
 ROUNDING = re.compile(r"(?<=largest difference )\S+(?=, allowed )")
+FIGURE = "(a figure)"
 
 
 def tolerance_of(cell) -> float | None:
@@ -37,7 +38,7 @@ def printed(outputs) -> dict[str, str]:
         else:
             for kind, text in output.data.items():
                 figure = kind.startswith("image/") or any(tag in text for tag in ("<img", "<svg"))
-                texts[kind] = texts.get(kind, "") + ("(a figure)" if figure else text)
+                texts[kind] = texts.get(kind, "") + (FIGURE if figure else text)
     return texts
 
 
