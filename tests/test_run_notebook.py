@@ -90,3 +90,22 @@ def test_a_good_notebook_outside_the_repository(write_notebook, tmp_path):
     assert set(executed.metadata) == {"kernelspec", "language_info"}
     assert all("execution" not in cell.metadata for cell in executed.cells)
     assert (OUTPUT / "good.ipynb").exists() and "42" in (OUTPUT / "good.html").read_text()
+
+
+def test_a_cell_that_no_longer_prints_what_is_committed(write_notebook):
+    """It fails with cell, expected and got where its metadata promises to repeat, passes without, and --inplace renews it."""
+    path = write_notebook("repeats", 'println!("x = {:.3}", 0.1 + 0.2);', 'println!("y = {:.3}", 0.1 * 0.2);')
+    notebook = nbformat.read(path, as_version=4)
+    for cell, line in zip(notebook.cells, ["x = 7.000", "y = 0.021"]):
+        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=line + "\n")]
+    notebook.cells[1].metadata["vae"] = {"repeats": 1e-6}
+    nbformat.write(notebook, path)
+
+    run = run_script(path)
+    assert run.returncode != 0
+    assert "cell [2] failed" in run.stdout and "cell [1] failed" not in run.stdout
+    assert "expected: y = 0.021\ngot:      y = 0.020" in run.stdout
+    assert run_script(path, "--inplace").returncode == 0
+    assert nbformat.read(path, as_version=4).cells[1].metadata["vae"] == {"repeats": 1e-6}
+    again = run_script(path)
+    assert again.returncode == 0, again.stdout

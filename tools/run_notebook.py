@@ -7,7 +7,11 @@ time-out, and on anything at all on stderr but cargo's progress. Two cell tags c
   raises-exception   the cell must fail, and the run goes on; it is an error if the cell does not fail
   allow-stderr       what the cell writes to stderr is a message, not a failure
 
-Each executed notebook and its HTML page go to `target/notebooks/`; the source is left alone, unless --inplace is given.
+A cell with {"vae": {"repeats": 1e-6}} in its metadata must print what is committed, numbers up to that relative difference
+(see repeated_outputs.py), or it fails too.
+
+Each executed notebook and its HTML page go to `target/notebooks/`; the source is left alone, unless --inplace is given, which
+writes new outputs and so compares none.
 """
 
 import argparse
@@ -27,6 +31,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
+from repeated_outputs import difference, tolerance_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 OUTPUT = REPOSITORY / "target" / "notebooks"
@@ -126,9 +131,20 @@ def new_client(notebook, folder: Path, timeout: int) -> StreamingClient:
     return client
 
 
-def run_cells(notebook, folder: Path, timeout: int) -> None:
-    """Execute the code cells of `notebook` in place."""
+def check_repetition(cell, committed, number: int) -> None:
+    """Raise CellFailure where a cell promises to repeat its committed outputs and did not."""
+    try:
+        tolerance = tolerance_of(cell)
+    except ValueError as error:
+        raise CellFailure(number, cell.source, str(error)) from None
+    if tolerance is not None and (message := difference(committed, cell.outputs, tolerance)):
+        raise CellFailure(number, cell.source, message)
+
+
+def run_cells(notebook, folder: Path, timeout: int, compare: bool) -> None:
+    """Execute the code cells of `notebook` in place, comparing outputs with the committed ones where it is promised."""
     cells = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    committed = {index: cell.outputs for index, cell in cells}
     for _, cell in cells:
         cell.outputs, cell.execution_count = [], None
     client = new_client(notebook, folder, timeout)
@@ -140,6 +156,8 @@ def run_cells(notebook, folder: Path, timeout: int) -> None:
             print(f"[{number:2}/{len(cells)}] {first_line}", flush=True)
             started = time.time()
             run_cell(client, cell, index, number)
+            if compare:
+                check_repetition(cell, committed[index], number)
             print(f"[{number:2}/{len(cells)}] {time.time() - started:.1f} s", flush=True)
 
 
@@ -186,7 +204,7 @@ def run_one(path: Path, timeout: int, inplace: bool) -> None:
     started = time.time()
     failure = None
     try:
-        run_cells(notebook, path.resolve().parent, timeout)
+        run_cells(notebook, path.resolve().parent, timeout, compare=not inplace)
     except CellFailure as error:
         failure = error
     tidy(notebook)

@@ -50,7 +50,8 @@
 //! Images are (B, C, H, W) in \[0, 1\], codes (B, D), log-probabilities (B,) in nats, summed over everything but the batch.
 //! Names are the field's: `mu`, `log_var`, `logits`, `elbo`, `kl`, `beta`. Nothing draws a random number but from a
 //! [`random::Random`] that the caller made from a seed; on the CPU the same seed gives the same bits, whatever the number
-//! of threads. Functions return [`Error`]s that say what was expected, what came and what to do; they do not panic.
+//! of threads ([what repeats, and what does not](random#what-repeats-and-what-does-not)). Functions return [`Error`]s that
+//! say what was expected, what came and what to do; they do not panic.
 //!
 //! # What it does not do
 //!

@@ -8,6 +8,23 @@
 //! Tensors are filled in blocks of a fixed size, each with its own position of the counter, so the bits depend neither on
 //! the number of threads nor on how the work was shared out.
 //!
+//! # What repeats, and what does not
+//!
+//! | the same seed gives | on |
+//! |---|---|
+//! | the same bits: noise, weights, losses, samples, scores | one machine's CPU, from run to run, with any number of threads (`RAYON_NUM_THREADS`), in a notebook and in a release build, and when a run is stopped and resumed |
+//! | the same uniform numbers, permutations, batches, splits and streams, bit for bit | every machine |
+//! | the same normal numbers, to the last digit or two | every machine: ln, sin and cos are the system's |
+//! | the same result of one operation, to rounding | CPUs with other instructions (AVX-512, AVX2, NEON; see [`performance`](crate::performance)), other devices, a build without `avx512` or with `accelerate` or `mkl` |
+//!
+//! Training magnifies rounding: in the last row, weights drift apart step by step, and after some epochs two runs agree in
+//! what they have learned (an ELBO to a fraction of a nat), not in their digits. CUDA and Metal need not even repeat
+//! themselves, since their sums may have no fixed order; nor need another release of this crate, of candle or of the
+//! compiler repeat this one. To keep a result, keep the weights.
+//!
+//! What the clock says never repeats: times and images per second in a history and in the header of a checkpoint. Every other
+//! byte of a checkpoint does. `tests/repetition` shows the first row, and `tests/test_repetition.py` its part on notebooks.
+//!
 //! ```
 //! use vae_core::{candle::Device, random::Random};
 //!
