@@ -4,9 +4,9 @@ A cell promises it in its metadata, with the relative difference that each print
 
     {"vae": {"repeats": 1e-6}}
 
-Everything but the numbers must be equal; of a figure it only counts that there is one. The promise must hold in a rehearsal (VAE_FAST=1) as in a full run, with and
-without the real data, and on another machine: so it is for closed forms and for checks on fixed seeds, not for what was
-trained or timed, and not for exercises, whose answers a reader changes.
+Everything but the numbers must be equal; of a figure it only counts that there is one. The promise must hold in a
+rehearsal (VAE_FAST=1) as in a full run, with and without the real data, and on another machine: so it is for closed forms
+and for checks on fixed seeds, not for what was trained or timed, and not for exercises, whose answers a reader changes.
 """
 
 import re
