@@ -121,7 +121,8 @@ fn type_name(item: &Item) -> Option<String> {
 /// The public interface is the one in `api.txt`: whoever changes it says so by `make api` in the same commit.
 #[test]
 fn the_public_interface_is_as_written() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Cargo runs tests in the crate's folder.
+    let root = Path::new("");
     let mut paths = BTreeSet::new();
     sources(&root.join("src"), &mut paths);
     let parse = |path: &PathBuf| syn::parse_file(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -132,7 +133,7 @@ fn the_public_interface_is_as_written() {
         file.attrs.clear();
         file.items = file.items.into_iter().filter_map(|item| public(item, &types)).collect();
         if !file.items.is_empty() {
-            let name = path.strip_prefix(root).unwrap().display();
+            let name = path.display();
             text += &format!("// {name}\n{}\n", prettyplease::unparse(&file));
         }
     }

@@ -147,6 +147,13 @@ fn files_come_back() {
     assert!(ConvVae::open(&path, &CPU).unwrap_err().to_string().contains("model.safetensors"));
 }
 
+/// The encoder that can be looked into ends in the flattened features, without the heads.
+#[test]
+fn the_encoder_ends_in_features() {
+    let vae = ConvVae::new(ConvVaeConfig::default(), &Device::Cpu, 1).unwrap();
+    assert_eq!(vae.encoder().shapes(&[1, 28, 28]).unwrap().last().unwrap(), &[64 * 7 * 7]);
+}
+
 /// The mirrored network comes back to the image's shape for odd and even sides, strides and colours; so does a linear
 /// one.
 #[test]

@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use vae_core::{candle::safetensors, nn, prelude::*};
@@ -13,9 +13,8 @@ const CPU: Device = Device::Cpu;
 
 type Tensors = HashMap<String, Tensor>;
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/parity/fixtures")
-}
+/// Cargo runs tests in the crate's folder.
+const FIXTURES: &str = "../tests/parity/fixtures";
 
 /// Any model, so that one test serves all.
 enum Model {
@@ -150,7 +149,7 @@ fn terms(
 #[test]
 fn agrees_with_pytorch() {
     for name in CASES {
-        let fixture = safetensors::load(fixtures().join(format!("{name}.safetensors")), &CPU).unwrap();
+        let fixture = safetensors::load(Path::new(FIXTURES).join(format!("{name}.safetensors")), &CPU).unwrap();
         let model = loaded(name, &fixture, "start.");
         let (vae, beta) = (model.vae(), case(name).1);
         let mut adam = Adam::new(vae.params(), AdamConfig::default()).unwrap();
@@ -205,7 +204,7 @@ fn agrees_with_pytorch() {
 fn the_objectives_are_these_terms() {
     let corruption = Corruption::Gaussian { std: 0.2 };
     for name in CASES {
-        let x = safetensors::load(fixtures().join(format!("{name}.safetensors")), &CPU).unwrap()["x"].clone();
+        let x = safetensors::load(Path::new(FIXTURES).join(format!("{name}.safetensors")), &CPU).unwrap()["x"].clone();
         let (model, beta) = case(name);
         let (vae, elbo) = (model.vae(), Elbo { beta, warmup_epochs: 0.0 });
         let batch = Batch { images: x.clone(), labels: vec![] };

@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 use super::{
     scratch::Scratch,
-    tile::{Finish, Panels, Run, rows_by_panel, rows_by_rows},
+    tile::{Finish, Panels, Run, multiples, rows_by_panel, rows_by_rows},
 };
 
 /// With fewer channels than this on the big side, `up` adds up windows instead of gathering pixels: a vector of sums would be
@@ -131,7 +131,7 @@ impl Geometry {
         let (taps, runs) = runs(taps, big_channels);
         let pixels = (0..small.0).flat_map(|i| (0..small.1).map(move |j| (i, j)));
         let rows = pixels.map(|(i, j)| (i * padded.1 + j) * stride * big_channels).collect();
-        let outs = (0..small.0 * small.1).map(|m| m * small_channels).collect();
+        let outs = multiples(small_channels, small.0 * small.1);
         Plan {
             channels: big_channels,
             source: big,
@@ -271,7 +271,7 @@ impl Conv {
         WINDOWS.with_borrow_mut(|windows| {
             let pixels = class.rows.len();
             windows.resize(pixels * width, 0.0);
-            let outs: Vec<usize> = (0..pixels).map(|m| m * width).collect();
+            let outs = multiples(width, pixels);
             let runs = [Run { offset: 0, len: small_channels }];
             rows_by_panel(x, &class.outs, &runs, panel, Finish::default(), &outs, windows);
             PADDED.with_borrow_mut(|padded| {

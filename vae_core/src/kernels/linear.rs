@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::{
     scratch::Scratch,
-    tile::{Finish, Panels, Run, leaky, rows_by_panel},
+    tile::{Finish, Panels, Run, leaky, multiples, rows_by_panel},
     transpose::{transpose, transpose_into},
 };
 
@@ -62,8 +62,8 @@ impl Linear {
             .zip(bias.par_chunks(COLUMNS))
             .map(|(weight, bias)| {
                 let width = bias.len();
-                let rows: Vec<usize> = (0..width).map(|o| o * inputs).collect();
-                let outs: Vec<usize> = (0..width).map(|o| o * batch).collect();
+                let rows = multiples(inputs, width);
+                let outs = multiples(batch, width);
                 let mut y = Scratch::new(width * batch);
                 rows_by_panel(weight, &rows, &runs, &panels, Finish::default(), &outs, &mut y);
                 for (y, bias) in y.chunks_exact_mut(batch).zip(bias) {
@@ -81,14 +81,14 @@ impl Linear {
     pub(crate) fn input_gradient(self, dy: &[f32], weight: &[f32], batch: usize) -> Scratch {
         let Self { inputs, outputs } = self;
         let runs = [Run { offset: 0, len: outputs }];
-        let rows: Vec<usize> = (0..batch).map(|b| b * outputs).collect();
+        let rows = multiples(outputs, batch);
         let blocks: Vec<Scratch> = (0..inputs.div_ceil(COLUMNS))
             .into_par_iter()
             .map(|block| {
                 let first = block * COLUMNS;
                 let width = COLUMNS.min(inputs - first);
                 let panels = Panels::of_rows(&weight[first..], inputs, outputs, width);
-                let outs: Vec<usize> = (0..batch).map(|b| b * width).collect();
+                let outs = multiples(width, batch);
                 let mut dx = Scratch::new(batch * width);
                 rows_by_panel(dy, &rows, &runs, &panels, Finish::default(), &outs, &mut dx);
                 dx
@@ -105,8 +105,8 @@ impl Linear {
         let runs = [Run { offset: 0, len: batch }];
         let mut dw = Scratch::new(outputs * inputs);
         dw.par_chunks_mut(COLUMNS * inputs).zip(dy.par_chunks(COLUMNS * batch)).for_each(|(dw, dy)| {
-            let rows: Vec<usize> = (0..dy.len() / batch).map(|o| o * batch).collect();
-            let outs: Vec<usize> = (0..dy.len() / batch).map(|o| o * inputs).collect();
+            let rows = multiples(batch, dy.len() / batch);
+            let outs = multiples(inputs, dy.len() / batch);
             rows_by_panel(dy, &rows, &runs, &panels, Finish::default(), &outs, dw);
         });
         dw

@@ -30,6 +30,11 @@ pub(crate) struct Run {
     pub(crate) len: usize,
 }
 
+/// Where the first `count` rows of a matrix begin whose rows are `width` apart.
+pub(crate) fn multiples(width: usize, count: usize) -> Vec<usize> {
+    (0..count).map(|row| row * width).collect()
+}
+
 /// How many units of columns one tile takes: four vectors of AVX-512, two of AVX2, four of NEON.
 fn widest(arch: Arch) -> usize {
     match arch {

@@ -23,7 +23,7 @@
 
 use candle_core::{Device, Tensor};
 
-use super::{ConvVaeConfig, LayerRow, Vae, check_codes, check_type, conv_config::Shape, open::Architecture};
+use super::{ConvVaeConfig, LayerRow, Vae, check_codes, check_type, conv_config::Shape, open::Architecture, posterior};
 use crate::{
     Error, Result,
     dist::{DiagonalGaussian, Likelihood},
@@ -37,8 +37,10 @@ pub struct ConvVae {
     config: ConvVaeConfig,
     device: Device,
     params: Params,
-    /// Its outputs are `mu` and `log_var` side by side.
+    /// Up to the flattened features.
     encoder: Stack,
+    /// The same and both heads: its outputs are `mu` and `log_var` side by side.
+    with_heads: Stack,
     decoder: Stack,
     observation_log_var: Option<Tensor>,
 }
@@ -66,7 +68,7 @@ impl ConvVae {
         let mut linear = |name, inputs, outputs| Linear::new(&mut params, name, inputs, outputs, &mut random, device);
         let mu = linear("z_mean", c * h * w, config.latent)?;
         let log_var = linear("z_log_var", c * h * w, config.latent)?;
-        let encoder = encoder.push(Layer::Pair(mu, log_var), None);
+        let with_heads = encoder.clone().push(Layer::Pair(mu, log_var), None);
         let mut decoder = Stack::new()
             .push(linear("decoder.0", config.latent, c * h * w)?, None)
             .push(Layer::Unflatten(c, h, w), None);
@@ -77,7 +79,7 @@ impl ConvVae {
         }
         let observation_log_var = config.observation.parameter(&mut params, device)?;
         let device = device.clone();
-        Ok(Self { config, device, params, encoder, decoder, observation_log_var })
+        Ok(Self { config, device, params, encoder, with_heads, decoder, observation_log_var })
     }
 
     /// The model that [`Vae::save`] wrote: architecture and weights.
@@ -113,8 +115,7 @@ impl Vae for ConvVae {
             return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
         }
         check_type("images to encode", x, &self.params)?;
-        let (x, latent) = (self.encoder.forward(x)?, self.config.latent);
-        DiagonalGaussian::new(x.narrow(1, 0, latent)?, x.narrow(1, latent, latent)?)
+        posterior(&self.with_heads, x, self.config.latent)
     }
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {

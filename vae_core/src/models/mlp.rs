@@ -19,7 +19,9 @@
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{LayerRow, MOST_LAYERS, MOST_WEIGHTS, Observation, Vae, check_codes, check_type, open::Architecture};
+use super::{
+    LayerRow, MOST_LAYERS, MOST_WEIGHTS, Observation, Vae, check_codes, check_type, open::Architecture, posterior,
+};
 use crate::{
     Error, Result,
     dist::{DiagonalGaussian, Likelihood},
@@ -167,8 +169,7 @@ impl Vae for MlpVae {
             return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
         }
         check_type("images to encode", x, &self.params)?;
-        let (x, latent) = (self.encoder.forward(x)?, self.config.latent);
-        DiagonalGaussian::new(x.narrow(1, 0, latent)?, x.narrow(1, latent, latent)?)
+        posterior(&self.encoder, x, self.config.latent)
     }
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {

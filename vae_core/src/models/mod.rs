@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Result,
     dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood},
-    nn::Params,
+    nn::{Params, Stack},
     random::Random,
 };
 
@@ -188,6 +188,14 @@ fn check_codes(z: &Tensor, latent: usize, params: &Params) -> Result<()> {
         return check_type("codes to decode", z, params);
     }
     Err(Error::Shape { what: "codes to decode", expected: format!("(batch, {latent})"), got: z.dims().to_vec() })
+}
+
+/// What an encoder whose last layer is both heads says of x.
+fn posterior(encoder: &Stack, x: &Tensor, latent: usize) -> Result<DiagonalGaussian> {
+    let heads = encoder.forward(x)?;
+    // Contiguous here, once, and not in each operation on them.
+    let half = |first| heads.narrow(1, first, latent)?.contiguous();
+    DiagonalGaussian::new(half(0)?, half(latent)?)
 }
 
 impl Observation {

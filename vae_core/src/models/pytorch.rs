@@ -9,7 +9,10 @@ use candle_core::{DType, Device, Tensor};
 use serde_json::Value;
 
 use super::storage;
-use crate::{Error, Result, nn::Params};
+use crate::{
+    Error, Result,
+    nn::{Params, finite},
+};
 
 /// Segments of a name that wrappers put in: `DataParallel` and `torch.compile`.
 const WRAPPERS: [&str; 2] = ["module", "_orig_mod"];
@@ -180,7 +183,7 @@ fn fits(value: &Tensor, shape: &[usize], dtype: DType) -> Result<Result<Tensor, 
         return Ok(Err(format!("is of type {:?}; expected float64, float32, float16 or bfloat16", value.dtype())));
     }
     let value = value.to_dtype(dtype)?;
-    match value.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?.is_finite() {
+    match finite(&value)? {
         true => Ok(Ok(value)),
         false => Ok(Err(format!("has numbers that are infinite or NaN as {dtype:?}"))),
     }

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use safetensors::{Dtype, SafeTensors, View};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     Error, Result,
     files::{self, write_atomically},
-    nn::Params,
+    nn::{Params, finite},
 };
 
 /// The one entry of the file's metadata that this crate reads and writes.
@@ -117,9 +117,7 @@ pub(crate) fn restore(params: &Params, tensors: &HashMap<String, Tensor>, path: 
     for (name, tensor) in tensors {
         // In the type that it will have: what is finite in float64 may not be in float32.
         let dtype = params.get(name).map_or(tensor.dtype(), |var| var.dtype());
-        let sum = || tensor.to_dtype(dtype)?.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>();
-        let sum = sum().map_err(|error| wrong(error.into()))?;
-        if !sum.is_finite() {
+        if !tensor.to_dtype(dtype).and_then(|tensor| finite(&tensor)).map_err(|error| wrong(error.into()))? {
             let problem = format!("the tensor {name:?} holds NaN or infinity; go back to a file from before that");
             return Err(Error::file(path, problem));
         }

@@ -18,4 +18,5 @@ pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
 pub use gradients::{Gradient, GradientSource, Gradients, backward};
 pub use linear::Linear;
 pub use params::Params;
+pub(crate) use params::finite;
 pub use stack::{Layer, Stack};

@@ -65,9 +65,7 @@ impl Params {
     /// Whether every number in every parameter is finite.
     pub fn all_finite(&self) -> Result<bool> {
         for (_, var) in self.iter() {
-            // A sum of absolute values is NaN or infinite when one of them is; float64 keeps a finite one from overflowing.
-            let sum = var.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?;
-            if !sum.is_finite() {
+            if !finite(var)? {
                 return Ok(false);
             }
         }
@@ -113,4 +111,10 @@ impl Params {
     fn names(&self) -> String {
         self.vars.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Whether no number of a tensor is NaN or infinite.
+pub(crate) fn finite(tensor: &Tensor) -> candle_core::Result<bool> {
+    // A sum of absolute values is NaN or infinite when one of them is; float64 keeps a finite one from overflowing.
+    Ok(tensor.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?.is_finite())
 }
