@@ -14,8 +14,8 @@ use crate::models::Model;
 
 pub(crate) struct Torch {
     process: RefCell<(Child, ChildStdin, BufReader<ChildStdout>)>,
-    /// The images that both sides train on, as bytes.
-    _pixels: tempfile::NamedTempFile,
+    /// Its script, and the images that both sides train on, as bytes.
+    _files: [tempfile::NamedTempFile; 2],
 }
 
 fn failed(what: impl std::fmt::Display) -> Error {
@@ -29,9 +29,11 @@ impl Torch {
             let bytes = (chunk?.images * 255.0)?.round()?.to_dtype(DType::U8)?.flatten_all()?.to_vec1::<u8>()?;
             pixels.write_all(&bytes).map_err(failed)?;
         }
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/torch_bench.py");
+        // From this program, so that the two belong together wherever it was copied to.
+        let mut script = tempfile::Builder::new().suffix(".py").tempfile().map_err(failed)?;
+        script.write_all(include_bytes!("../../../tools/torch_bench.py")).map_err(failed)?;
         let mut child = Command::new(python)
-            .arg(script)
+            .arg(script.path())
             .arg(pixels.path())
             .arg(rayon::current_num_threads().to_string())
             .stdin(Stdio::piped())
@@ -41,7 +43,7 @@ impl Torch {
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(failed("no pipes"));
         };
-        let torch = Self { process: RefCell::new((child, input, BufReader::new(output))), _pixels: pixels };
+        let torch = Self { process: RefCell::new((child, input, BufReader::new(output))), _files: [script, pixels] };
         let hello = torch.ask(json!({ "what": "hello" }))?;
         println!("PyTorch {} on {} threads", hello["version"], hello["threads"]);
         Ok(torch)

@@ -115,7 +115,7 @@ pub(crate) fn logits_gradient(logits: &[f32], x: &[f32], gradient: &[f32], pixel
     images
         .with_min_len(8)
         .for_each(|(((dl, logits), x), &gradient)| arch.dispatch(LogitsGradient { dl, logits, x, gradient }));
-    dl.into_vec()
+    dl.to_vec()
 }
 
 /// σ(l) of many numbers.
@@ -142,7 +142,7 @@ pub(crate) fn sigmoid(logits: &[f32]) -> Vec<f32> {
     let arch = Arch::new();
     let chunks = y.par_chunks_mut(CHUNK).zip(logits.par_chunks(CHUNK));
     chunks.for_each(|(y, logits)| arch.dispatch(Sigmoid { y, logits }));
-    y.into_vec()
+    y.to_vec()
 }
 
 #[cfg(test)]

@@ -345,7 +345,7 @@ impl CustomOp2 for Layers {
         })?;
         let y = outputs.pop().unwrap_or_default();
         *lock(&self.saved) = outputs;
-        Ok((CpuStorage::F32(y.into_vec()), self.shape.clone()))
+        Ok((CpuStorage::F32(y.to_vec()), self.shape.clone()))
     }
 
     fn bwd(
@@ -359,7 +359,7 @@ impl CustomOp2 for Layers {
         let dy = dy.contiguous()?;
         let dx =
             with_slice(x, |x| with_slice(y, |y| with_slice(&dy, |dy| in_pool(|| self.backward(x, y, dy, weights)))))?;
-        let dx = dx.map(|dx| Tensor::from_vec(dx.into_vec(), x.shape(), &Device::Cpu)).transpose()?;
+        let dx = dx.map(|dx| Tensor::from_vec(dx.to_vec(), x.shape(), &Device::Cpu)).transpose()?;
         Ok((dx, Some(token.zeros_like()?)))
     }
 }

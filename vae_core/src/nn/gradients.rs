@@ -116,6 +116,6 @@ pub(super) fn collect(parameter: &Tensor, gradient: Scratch) -> candle_core::Res
             collected.push((parameter.clone(), gradient));
             Ok(None)
         }
-        _ => Tensor::from_vec(gradient.into_vec(), parameter.shape(), &Device::Cpu).map(Some),
+        _ => Tensor::from_vec(gradient.to_vec(), parameter.shape(), &Device::Cpu).map(Some),
     })
 }
