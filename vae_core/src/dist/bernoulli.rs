@@ -10,7 +10,7 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp3, Device, Layout, Shape, Tensor};
 
 use super::{Likelihood, batched, same_shape, sigmoid, softplus, sum_per_item};
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
         bernoulli::{self, log_prob, logits_gradient},
         slices::{in_float32_on_cpu, slice, with_slice},
     },
+    nn::Outlet,
     random::Random,
 };
 
@@ -29,6 +30,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Bernoulli {
     logits: Tensor,
+    /// The way back into the layers that made the logits.
+    outlet: Option<Outlet>,
 }
 
 impl Bernoulli {
@@ -38,7 +41,12 @@ impl Bernoulli {
     /// [`crate::Error::Shape`] without a batch dimension.
     pub fn new(logits: Tensor) -> Result<Self> {
         batched("logits of a Bernoulli", &logits)?;
-        Ok(Self { logits })
+        Ok(Self { logits, outlet: None })
+    }
+
+    /// The same, for logits that are the output of layers.
+    pub(crate) fn of_layers(logits: Tensor, outlet: Option<Outlet>) -> Result<Self> {
+        Ok(Self { outlet, ..Self::new(logits)? })
     }
 
     /// The logits ln(p / (1 − p)), as given.
@@ -52,7 +60,10 @@ impl Likelihood for Bernoulli {
     fn log_prob(&self, x: &Tensor) -> Result<Tensor> {
         same_shape("x of a Bernoulli", x, &self.logits)?;
         if in_float32_on_cpu(x) && in_float32_on_cpu(&self.logits) {
-            return Ok(self.logits.contiguous()?.apply_op2(&x.contiguous()?, LogProb)?);
+            let logits = self.logits.contiguous()?;
+            let source = self.outlet.as_ref().map_or(&logits, Outlet::token);
+            let operation = LogProb { outlet: self.outlet.clone() };
+            return Ok(source.apply_op3(&logits.detach(), &x.contiguous()?, operation)?);
         }
         sum_per_item(&((x * &self.logits)? - softplus(&self.logits)?)?)
     }
@@ -72,16 +83,21 @@ impl Likelihood for Bernoulli {
     }
 }
 
-/// The log-probability as one operation: float32 on the CPU.
-struct LogProb;
+/// The log-probability as one operation: float32 on the CPU. Its gradient goes to the first argument: the logits, or the
+/// token of their outlet.
+struct LogProb {
+    outlet: Option<Outlet>,
+}
 
-impl CustomOp2 for LogProb {
+impl CustomOp3 for LogProb {
     fn name(&self) -> &'static str {
         "vae_core Bernoulli log-probability"
     }
 
     fn cpu_fwd(
         &self,
+        _: &CpuStorage,
+        _: &Layout,
         logits: &CpuStorage,
         layout: &Layout,
         x: &CpuStorage,
@@ -95,24 +111,28 @@ impl CustomOp2 for LogProb {
 
     fn bwd(
         &self,
+        _: &Tensor,
         logits: &Tensor,
         x: &Tensor,
         _: &Tensor,
         gradient: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let images = logits.dims()[0];
         let pixels = (logits.elem_count() / images.max(1)).max(1);
         let gradient = gradient.contiguous()?;
         let by_logits = with_slice(logits, |logits| {
             with_slice(x, |x| with_slice(&gradient, |gradient| Ok(logits_gradient(logits, x, gradient, pixels))))
         })?;
-        let by_logits = Tensor::from_vec(by_logits, logits.shape(), &Device::Cpu)?;
+        let by_logits = match &self.outlet {
+            Some(outlet) => outlet.leave(by_logits)?,
+            None => Tensor::from_slice(&by_logits, logits.shape(), &Device::Cpu)?,
+        };
         // Images are data; where they are not, the derivative is l.
         let by_x = match x.track_op() {
             true => Some(logits.flatten_from(1)?.broadcast_mul(&gradient.reshape((images, 1))?)?.reshape(x.shape())?),
             false => None,
         };
-        Ok((Some(by_logits), by_x))
+        Ok((Some(by_logits), None, by_x))
     }
 }
 

@@ -108,14 +108,14 @@ impl WithSimd for LogitsGradient<'_> {
 }
 
 /// The gradient with respect to the logits, from that of each image's log-probability.
-pub(crate) fn logits_gradient(logits: &[f32], x: &[f32], gradient: &[f32], pixels: usize) -> Vec<f32> {
+pub(crate) fn logits_gradient(logits: &[f32], x: &[f32], gradient: &[f32], pixels: usize) -> Scratch {
     let mut dl = Scratch::new(logits.len());
     let arch = Arch::new();
     let images = dl.par_chunks_mut(pixels).zip(logits.par_chunks(pixels)).zip(x.par_chunks(pixels)).zip(gradient);
     images
         .with_min_len(8)
         .for_each(|(((dl, logits), x), &gradient)| arch.dispatch(LogitsGradient { dl, logits, x, gradient }));
-    dl.to_vec()
+    dl
 }
 
 /// σ(l) of many numbers.

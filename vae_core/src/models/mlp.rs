@@ -174,7 +174,7 @@ impl Vae for MlpVae {
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {
         check_codes(z, self.config.latent, &self.params)?;
-        self.config.observation.likelihood(self.decoder.forward(z)?, self.observation_log_var.as_ref())
+        self.config.observation.likelihood(&self.decoder, z, self.observation_log_var.as_ref())
     }
 
     fn latent(&self) -> usize {

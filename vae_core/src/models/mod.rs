@@ -223,10 +223,12 @@ impl Observation {
         (self == Self::GaussianLearned).then(|| LayerRow::new("decoder.log_var".into(), "Parameter", &[], 1))
     }
 
-    /// The distribution that `output`, (B, C, H, W), stands for; `log_var`, (), is read by [`Observation::GaussianLearned`].
-    fn likelihood(self, output: Tensor, log_var: Option<&Tensor>) -> Result<Box<dyn Likelihood>> {
+    /// The distribution that the decoder makes of `z`, (B, D), over images, (B, C, H, W); `log_var`, (), is read by
+    /// [`Observation::GaussianLearned`].
+    fn likelihood(self, decoder: &Stack, z: &Tensor, log_var: Option<&Tensor>) -> Result<Box<dyn Likelihood>> {
+        let (output, outlet) = decoder.forward_with_outlet(z)?;
         Ok(match (self, log_var) {
-            (Self::Bernoulli, _) => Box::new(Bernoulli::new(output)?),
+            (Self::Bernoulli, _) => Box::new(Bernoulli::of_layers(output, outlet)?),
             (Self::ContinuousBernoulli, _) => Box::new(ContinuousBernoulli::new(output)?),
             (Self::Gaussian { variance }, _) => Box::new(Gaussian::fixed(output, variance)?),
             (Self::GaussianLearned, Some(log_var)) => Box::new(Gaussian::learned(output, log_var.clone())?),

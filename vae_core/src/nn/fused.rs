@@ -6,16 +6,20 @@
 //!
 //! ```text
 //! token₀ ──Entry(w₁, b₁)──▶ token₁ ──Entry(w₂, b₂)──▶ token₂ ─┐
-//! x ─────────────────────────────────────────────────────────┴─Layers──▶ y
+//! x ─────────────────────────────────────────────────────────┴─Layers──▶ token₃ ──▶ y
 //! ```
 //! The tokens are single zeros that tell candle which parameters y depends on. Going back, `Layers` computes the gradients of
-//! x and of all parameters, hands on that of x, and leaves the others where each `Entry` picks up its own.
+//! x and of all parameters, hands on that of x, and leaves the others where each `Entry` picks up its own. How y leaves, and
+//! how its gradient comes back, is in [`super::outlet`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Shape, Tensor};
 
-use super::{Activation, Conv2dConfig, ConvTranspose2dConfig, Layer, gradients};
+use super::{
+    Activation, Conv2dConfig, ConvTranspose2dConfig, Layer, gradients,
+    outlet::{Outlet, Passage},
+};
 use crate::{
     Error, Result,
     kernels::{
@@ -124,12 +128,12 @@ fn steps(layers: &[(Layer, Option<Activation>)], shapes: &[Vec<usize>], x: &Tens
     Ok((fits(x) && x.elem_count() > 0 && worthwhile).then_some(steps))
 }
 
-/// The stack on `x`, with the shapes after each layer, unless it needs the general path.
+/// The stack on `x`, with the shapes after each layer, and the way back, unless it needs the general path.
 pub(super) fn forward(
     layers: &[(Layer, Option<Activation>)],
     shapes: &[Vec<usize>],
     x: &Tensor,
-) -> Result<Option<Tensor>> {
+) -> Result<Option<(Tensor, Outlet)>> {
     let Some(steps) = steps(layers, shapes, x)? else { return Ok(None) };
     keep_freed_memory();
     let x = x.contiguous()?;
@@ -142,8 +146,10 @@ pub(super) fn forward(
     }
     let output = shapes.last().map_or(&x.dims()[1..], Vec::as_slice);
     let shape = Shape::from([&x.dims()[..1], output].concat());
-    let layers = Layers { steps, shape, input_gradient: x.track_op(), gradients, saved: Mutex::default() };
-    Ok(Some(x.apply_op2(&token, layers)?))
+    let (passage, saved) = (Arc::<Passage>::default(), Mutex::default());
+    let layers = Layers { steps, input_gradient: x.track_op(), gradients, passage: passage.clone(), saved };
+    let token = x.apply_op2(&token, layers)?;
+    Ok(Some(Outlet::open(token, passage, shape)?))
 }
 
 /// The gradients of weights and biases by step, between `Layers` and its `Entry`s.
@@ -159,11 +165,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 struct Layers {
     steps: Vec<Step>,
-    shape: Shape,
     /// Whether x has a gradient: images have none.
     input_gradient: bool,
     gradients: Gradients,
-    /// The outputs of all steps but the last.
+    passage: Arc<Passage>,
+    /// The outputs of all steps; of the last only if a nonlinearity made it.
     saved: Mutex<Vec<Scratch>>,
 }
 
@@ -278,22 +284,19 @@ fn backward_activation(activation: Option<Activation>, x: &[f32], dx: &mut [f32]
 
 impl Layers {
     /// Leaves the gradients of the parameters for their `Entry`s, if asked for, and returns that of x, if there is one.
-    fn backward(&self, x: &[f32], y: &[f32], dy: &[f32], weights: bool) -> Result<Option<Scratch>> {
-        let batch = self.shape.dims()[0];
+    fn backward(&self, x: &[f32], batch: usize, mut dy: Scratch, weights: bool) -> Result<Option<Scratch>> {
         let saved = lock(&self.saved);
-        let mut last = None;
-        if let activation @ Some(_) = self.steps.last().and_then(|step| step.activation) {
-            let mut dy = Scratch::copy(dy);
-            backward_activation(activation, y, &mut dy);
-            last = Some(dy);
+        if let Some((step, y)) = self.steps.last().zip(saved.get(self.steps.len() - 1)) {
+            backward_activation(step.activation, y, &mut dy);
         }
+        let mut last = Some(dy);
         let mut gradients = Vec::with_capacity(self.steps.len());
         for (i, step) in self.steps.iter().enumerate().rev() {
             let (x, previous) = match i {
                 0 => (x, self.input_gradient.then_some(None)),
                 _ => (&saved[i - 1][..], Some(self.steps[i - 1].activation)),
             };
-            let (dx, parameters) = step.backward(x, last.as_deref().unwrap_or(dy), batch, previous, weights)?;
+            let (dx, parameters) = step.backward(x, last.as_deref().unwrap_or_default(), batch, previous, weights)?;
             last = dx;
             gradients.push(parameters);
         }
@@ -334,7 +337,7 @@ impl CustomOp2 for Layers {
         _: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let x = slice(x, layout)?;
-        let batch = self.shape.dims()[0];
+        let batch = layout.dims()[0];
         let mut outputs: Vec<Scratch> = Vec::with_capacity(self.steps.len());
         in_pool(|| {
             for step in &self.steps {
@@ -344,21 +347,25 @@ impl CustomOp2 for Layers {
             Ok::<_, Error>(())
         })?;
         let y = outputs.pop().unwrap_or_default();
+        if self.steps.last().is_some_and(|step| step.activation.is_some()) {
+            outputs.push(Scratch::copy(&y));
+        }
         *lock(&self.saved) = outputs;
-        Ok((CpuStorage::F32(y.to_vec()), self.shape.clone()))
+        self.passage.hand_out(y);
+        Ok((CpuStorage::F32(vec![0.0]), Shape::from(1)))
     }
 
     fn bwd(
         &self,
         x: &Tensor,
         token: &Tensor,
-        y: &Tensor,
-        dy: &Tensor,
+        _: &Tensor,
+        output_gradient: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
         let weights = token.track_op();
-        let dy = dy.contiguous()?;
-        let dx =
-            with_slice(x, |x| with_slice(y, |y| with_slice(&dy, |dy| in_pool(|| self.backward(x, y, dy, weights)))))?;
+        let dy = self.passage.gradient(output_gradient)?;
+        let batch = x.dims()[0];
+        let dx = with_slice(x, |x| in_pool(|| self.backward(x, batch, dy, weights)))?;
         let dx = dx.map(|dx| Tensor::from_vec(dx.to_vec(), x.shape(), &Device::Cpu)).transpose()?;
         Ok((dx, Some(token.zeros_like()?)))
     }

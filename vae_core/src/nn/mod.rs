@@ -7,6 +7,7 @@ mod fused;
 mod gradients;
 mod init;
 mod linear;
+mod outlet;
 mod params;
 mod stack;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
 pub use gradients::{Gradient, GradientSource, Gradients, backward};
 pub use linear::Linear;
+pub(crate) use outlet::Outlet;
 pub use params::Params;
 pub(crate) use params::finite;
 pub use stack::{Layer, Stack};

@@ -16,7 +16,7 @@
 
 use candle_core::Tensor;
 
-use super::{Activation, Conv2d, ConvTranspose2d, Linear, fused};
+use super::{Activation, Conv2d, ConvTranspose2d, Linear, Outlet, fused};
 use crate::{Error, Result};
 
 /// What a [`Stack`] is made of.
@@ -151,11 +151,16 @@ impl Stack {
     /// # Errors
     /// Those of [`Stack::shapes`].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(self.forward_with_outlet(x)?.0)
+    }
+
+    /// The same with the way back for the output's gradient, where there is one.
+    pub(crate) fn forward_with_outlet(&self, x: &Tensor) -> Result<(Tensor, Option<Outlet>)> {
         let shapes = self.shapes(x.dims().get(1..).unwrap_or_default())?;
-        match fused::forward(&self.layers, &shapes, x)? {
-            Some(y) => Ok(y),
-            None => self.reference(x),
-        }
+        Ok(match fused::forward(&self.layers, &shapes, x)? {
+            Some((y, outlet)) => (y, Some(outlet)),
+            None => (self.reference(x)?, None),
+        })
     }
 
     /// The same by candle's own operations, on any device and in any precision.
