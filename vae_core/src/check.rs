@@ -71,18 +71,17 @@ fn compare(got: &impl Values, want: &impl Values) -> Result<(Vec<f64>, Vec<f64>,
     if got_shape != want_shape {
         return Err(format!("expected the shape {want_shape:?}, got {got_shape:?}"));
     }
-    if let Some(i) = got.iter().position(|x| !x.is_finite()) {
+    if let Some(i) = (0..got.len()).find(|&i| !(got[i].is_finite() && want[i].is_finite())) {
         return Err(format!("element {i} is {}, expected {}", got[i], want[i]));
     }
     let difference = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     Ok((got, want, difference))
 }
 
-fn show(values: &[f64]) -> String {
-    match values {
-        [value] => format!("{value:.6} "),
-        _ => String::new(),
-    }
+/// Where two sides of the same length, not empty, differ most.
+fn worst(got: &[f64], want: &[f64]) -> usize {
+    let difference = |i: usize| (got[i] - want[i]).abs();
+    (0..got.len()).max_by(|&i, &j| difference(i).total_cmp(&difference(j))).unwrap_or(0)
 }
 
 /// Prints a line when no element of `got` is further than `tolerance` from that of `want`.
@@ -92,12 +91,16 @@ fn show(values: &[f64]) -> String {
 pub fn close(name: &str, got: impl Values, want: impl Values, tolerance: f64) -> Result<()> {
     match compare(&got, &want) {
         Ok((got, _, difference)) if difference <= tolerance => {
-            println!("ok: {name}: {}(largest difference {difference:.1e}, allowed {tolerance:.0e})", show(&got));
+            let value = if let [value] = got[..] { format!(": {value:.6}") } else { String::new() };
+            println!("ok: {name}{value} (largest difference {difference:.1e}, allowed {tolerance:.0e})");
             Ok(())
         }
         Ok((got, want, difference)) => {
-            let values = format!("got {}expected {}", show(&got), show(&want));
-            Err(Error::Check(format!("{name}: {values}(largest difference {difference:.3e}, allowed {tolerance:.0e})")))
+            let i = worst(&got, &want);
+            let place = if got.len() > 1 { format!("element {i} is") } else { "got".into() };
+            let values = format!("{place} {:.6}, expected {:.6}", got[i], want[i]);
+            let problem = format!("{values} (largest difference {difference:.3e}, allowed {tolerance:.0e})");
+            Err(Error::Check(format!("{name}: {problem}")))
         }
         Err(problem) => Err(Error::Check(format!("{name}: {problem}"))),
     }
@@ -119,8 +122,7 @@ fn verdict(got: &impl Values, want: &impl Values) -> String {
     } else if difference <= 1e-4 * (1.0 + size) {
         format!("right, to rounding (largest difference {difference:.1e})")
     } else {
-        let worst = (0..got.len()).max_by(|&i, &j| (got[i] - want[i]).abs().total_cmp(&(got[j] - want[j]).abs()));
-        let i = worst.unwrap_or(0);
+        let i = worst(&got, &want);
         format!("not yet: element {i} is {:.5}, expected {:.5} (largest difference {difference:.2e})", got[i], want[i])
     }
 }
@@ -143,7 +145,7 @@ mod tests {
     #[test]
     fn failures() {
         let message = close("KL", 1.0, 1.5, 1e-3).unwrap_err().to_string();
-        assert_eq!(message, "KL: got 1.000000 expected 1.500000 (largest difference 5.000e-1, allowed 1e-3)");
-        assert!(close("KL", f64::NAN, 1.0, 1e9).is_err());
+        assert_eq!(message, "KL: got 1.000000, expected 1.500000 (largest difference 5.000e-1, allowed 1e-3)");
+        assert!(close("KL", f64::NAN, 1.0, 1e9).is_err() && close("KL", 1.0, f64::NAN, 1e9).is_err());
     }
 }
