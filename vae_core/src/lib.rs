@@ -60,6 +60,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod check;
+pub mod cuda;
 pub mod data;
 pub mod device;
 pub mod dist;
