@@ -59,6 +59,10 @@
 //! one ([`data::Picture`]) and what [`data::Images::new`] is given, and trains on one device at a time.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+// The checks of `tests/cuda` are unit tests, too.
+#[cfg(test)]
+extern crate self as vae_core;
+
 pub mod check;
 pub mod cuda;
 pub mod data;

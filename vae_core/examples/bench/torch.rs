@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 use vae_core::prelude::*;
 
-use crate::models::Model;
+use super::models::Model;
 
 pub(crate) struct Torch {
     process: RefCell<(Child, ChildStdin, BufReader<ChildStdout>)>,
@@ -23,17 +23,21 @@ fn failed(what: impl std::fmt::Display) -> Error {
 }
 
 impl Torch {
-    pub(crate) fn start(python: &Path, images: &Images) -> Result<Self> {
+    pub(crate) fn start(python: &Path, images: &Images, device: &str) -> Result<Self> {
         let mut pixels = tempfile::NamedTempFile::new().map_err(failed)?;
         for chunk in images.chunks(5_000)? {
             let bytes = (chunk?.images * 255.0)?.round()?.to_dtype(DType::U8)?.flatten_all()?.to_vec1::<u8>()?;
             pixels.write_all(&bytes).map_err(failed)?;
         }
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/torch_bench.py");
+        // Beside the program in a folder of `make gpu-bundle`, else in the repository.
+        let beside = std::env::current_exe().map(|program| program.with_file_name("torch_bench.py")).map_err(failed)?;
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/torch_bench.py");
+        let script = if beside.exists() { beside } else { own };
         let mut child = Command::new(python)
             .arg(script)
             .arg(pixels.path())
             .arg(rayon::current_num_threads().to_string())
+            .arg(device)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -24,9 +24,9 @@ pub(crate) fn bernoulli(logits: &Tensor, x: &Tensor) -> Result<Tensor> {
         let by_logits = run("bernoulli_gradient", x.device(), logits.shape(), Grid::Elements, &args)?.tensor();
         // Images are data; where they are not, the derivative is l.
         let by_x = match x.track_op() {
-            true => Some(
-                logits.detach().flatten_from(1)?.broadcast_mul(&dy.reshape(((), 1))?)?.reshape(logits.shape())?,
-            ),
+            true => {
+                Some(logits.detach().flatten_from(1)?.broadcast_mul(&dy.reshape(((), 1))?)?.reshape(logits.shape())?)
+            }
             false => None,
         };
         Ok([Some(by_logits), by_x])

@@ -19,16 +19,20 @@ pub(crate) fn on() -> bool {
     ON.get()
 }
 
-/// Runs `f` with the emulator on; `None`, with a line that says so, where there is no C++ compiler.
-pub(crate) fn emulate<R>(f: impl FnOnce() -> R) -> Option<R> {
-    if Command::new(compiler()).arg("--version").output().is_err() {
-        eprintln!("skipped: no C++ compiler ({}) to run the CUDA kernels on the CPU with", compiler());
-        return None;
-    }
+/// Runs `f` with the emulator on.
+pub(crate) fn emulate(f: &mut dyn FnMut()) {
     ON.set(true);
-    let result = f();
+    f();
     ON.set(false);
-    Some(result)
+}
+
+/// Whether there is a C++ compiler; says so if not.
+pub(crate) fn works() -> bool {
+    let works = Command::new(compiler()).arg("--version").output().is_ok();
+    if !works {
+        println!("skipped: no C++ compiler ({}) to run the CUDA kernels on the CPU with", compiler());
+    }
+    works
 }
 
 fn compiler() -> String {
@@ -83,5 +87,9 @@ pub(super) fn launch(kernel: &'static str, (across, down): (u32, u32), values: &
     // SAFETY: the arguments outlive the call, and `emulate` compares their number and sizes with the kernel's.
     #[allow(unsafe_code)]
     let ran = unsafe { emulate(name.as_ptr(), across, down, pointers.as_ptr(), sizes.as_ptr(), values.len()) };
-    if ran { Ok(()) } else { Err(Error::argument(format!("{kernel}: no kernel takes these {} arguments", values.len()))) }
+    if ran {
+        Ok(())
+    } else {
+        Err(Error::argument(format!("{kernel}: no kernel takes these {} arguments", values.len())))
+    }
 }

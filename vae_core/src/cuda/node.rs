@@ -8,7 +8,8 @@ use super::launch::Output;
 use crate::{Error, Result};
 
 /// From the arguments, the result and its gradient, the gradients of the arguments.
-type Backward<const N: usize> = Box<dyn Fn([&Tensor; N], &Tensor, &Tensor) -> Result<[Option<Tensor>; N]> + Send + Sync>;
+type Backward<const N: usize> =
+    Box<dyn Fn([&Tensor; N], &Tensor, &Tensor) -> Result<[Option<Tensor>; N]> + Send + Sync>;
 
 struct Node<const N: usize> {
     name: &'static str,
@@ -106,4 +107,10 @@ macro_rules! operation {
 
 operation!(CustomOp1, 1, (_s1, _l1, a), Option<Tensor>, a);
 operation!(CustomOp2, 2, (_s1, _l1, a, _s2, _l2, b), (Option<Tensor>, Option<Tensor>), (a, b));
-operation!(CustomOp3, 3, (_s1, _l1, a, _s2, _l2, b, _s3, _l3, c), (Option<Tensor>, Option<Tensor>, Option<Tensor>), (a, b, c));
+operation!(
+    CustomOp3,
+    3,
+    (_s1, _l1, a, _s2, _l2, b, _s3, _l3, c),
+    (Option<Tensor>, Option<Tensor>, Option<Tensor>),
+    (a, b, c)
+);
