@@ -91,6 +91,7 @@ fn cuda() -> Result<Device> {
     unsafe {
         device.as_cuda_device()?.disable_event_tracking();
     }
+    crate::cuda::keep_memory(&device)?;
     crate::cuda::probe(&device)?;
     *first = Some(device.clone());
     Ok(device)

@@ -23,6 +23,7 @@
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
 //! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors |
 //! | [`performance`] | a page to read: where the time of a step goes |
+//! | [`cuda`] | a page to read: the same on an NVIDIA GPU |
 //! | [`errors`] | a page to read: what goes wrong and what is said then |
 //! | [`check`] | comparisons for check cells and exercises |
 //! | [`viz`] | figures that a notebook shows and a file keeps |

@@ -66,3 +66,21 @@ pub(crate) fn rsample(mu: &Tensor, log_var: &Tensor, epsilon: &Tensor) -> Result
         Ok([Some(dz.clone()), Some(by_log_var), None])
     })
 }
+
+/// β · mean(kl) − mean(reconstruction) with its gradient, and both means without: (B,) twice → three scalars.
+pub(crate) fn weigh(reconstruction: &Tensor, kl: &Tensor, beta: f64) -> Result<[Tensor; 3]> {
+    let (reconstruction, kl, count) = (reconstruction.contiguous()?, kl.contiguous()?, kl.elem_count());
+    let args = || vec![Arg::Tensor(&reconstruction), Arg::Tensor(&kl), Arg::Int(count)];
+    let means = run("means", kl.device(), 2, Grid::Blocks(1), &args())?.tensor();
+    let mut with_beta = args();
+    with_beta.push(Arg::Float(beta));
+    let loss = run("weighted", kl.device(), (), Grid::Blocks(1), &with_beta)?;
+    let loss = node2("vae_core weighted terms", (&reconstruction, &kl), loss, move |[_, kl], _, dy| {
+        let spread = |factor: f64| -> Result<_> {
+            let args = [Arg::Tensor(dy), Arg::Int(count), Arg::Float(factor / count as f64)];
+            Ok(Some(run("spread", kl.device(), kl.shape(), Grid::Elements, &args)?.tensor()))
+        };
+        Ok([spread(-1.0)?, spread(beta)?])
+    })?;
+    Ok([loss, means.get(0)?, means.get(1)?])
+}

@@ -35,6 +35,6 @@ extern "C" bool emulate(const char *name, unsigned x, unsigned y, void **argumen
     if (strcmp(name, #f) == 0) return run(f, arguments, sizes, count);
     KERNEL(bias_activation) KERNEL(activation_gradient) KERNEL(row_sums) KERNEL(windows) KERNEL(overlap)
     KERNEL(bernoulli) KERNEL(bernoulli_gradient) KERNEL(sigmoid) KERNEL(kl) KERNEL(kl_mu_gradient) KERNEL(kl_log_var_gradient)
-    KERNEL(reparameterize) KERNEL(reparameterize_gradient) KERNEL(gather) KERNEL(noise) KERNEL(adam)
+    KERNEL(reparameterize) KERNEL(reparameterize_gradient) KERNEL(means) KERNEL(weighted) KERNEL(spread) KERNEL(gather) KERNEL(noise) KERNEL(adam)
     return false;
 }

@@ -134,6 +134,28 @@ extern "C" __global__ void reparameterize_gradient(float *dv, const float *dz, c
     EACH(i, n) dv[i] = 0.5f * dz[i] * expf(0.5f * log_var[i]) * epsilon[i];
 }
 
+// The means of a and b: one block.
+extern "C" __global__ void means(float *out, const float *a, const float *b, int n) {
+    __shared__ float shared[32];
+    float sum_a = 0.0f, sum_b = 0.0f;
+    for (int i = threadIdx.x; i < n; i += blockDim.x) sum_a += a[i], sum_b += b[i];
+    sum_a = block_sum(sum_a, shared);
+    sum_b = block_sum(sum_b, shared);
+    if (threadIdx.x == 0) out[0] = sum_a / n, out[1] = sum_b / n;
+}
+
+// beta times the mean of kl, less that of reconstruction: one block.
+extern "C" __global__ void weighted(float *loss, const float *reconstruction, const float *kl, int n, float beta) {
+    __shared__ float shared[32];
+    float sum = 0.0f;
+    for (int i = threadIdx.x; i < n; i += blockDim.x) sum += beta * kl[i] - reconstruction[i];
+    sum = block_sum(sum, shared);
+    if (threadIdx.x == 0) loss[0] = sum / n;
+}
+
+// A number times a factor, n times.
+extern "C" __global__ void spread(float *out, const float *x, int n, float factor) { EACH(i, n) out[i] = factor * x[0]; }
+
 // --- data and noise -----------------------------------------------------------------------------------------------------------
 
 // The images number order[0], order[1], ... as floats in [0, 1].

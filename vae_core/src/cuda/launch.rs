@@ -1,7 +1,7 @@
 //! Launching a kernel: the tensors' addresses, the numbers, one call.
 #![allow(unsafe_code)] // a launch hands raw addresses to a device; each `unsafe` says why they are good
 
-use candle_core::{CpuStorage, Device, Shape, Storage, Tensor, op::BackpropOp};
+use candle_core::{CpuStorage, DType, Device, Shape, Storage, Tensor, op::BackpropOp};
 
 use crate::{Error, Result};
 
@@ -75,12 +75,18 @@ impl Output {
     }
 }
 
+/// A count as the kernels' `int`.
+///
+/// Its limit is half of what an `int` holds: a loop that steps by all threads of a launch may pass the end by that many.
 pub(super) fn int(n: usize) -> Result<i32> {
-    i32::try_from(n).map_err(|_| {
-        Error::argument(format!(
-            "a tensor of {n} numbers is too large for the CUDA kernels (2³¹ and more); use smaller batches"
-        ))
-    })
+    const MOST: usize = 1 << 30;
+    if n > MOST {
+        let problem = format!(
+            "{n} numbers in one tensor are too many for the CUDA kernels, which take {MOST}; use smaller batches"
+        );
+        return Err(Error::argument(problem));
+    }
+    Ok(n as i32)
 }
 
 /// Calls `f` with the address of a contiguous tensor's first number.
@@ -97,7 +103,7 @@ fn address(storage: &Storage) -> Result<u64> {
     match storage {
         #[cfg(feature = "cuda")]
         Storage::Cuda(storage) => {
-            use candle_core::{DType, backend::BackendStorage, cuda::cudarc::driver::DevicePtr};
+            use candle_core::{backend::BackendStorage, cuda::cudarc::driver::DevicePtr};
             let stream = storage.device().cuda_stream();
             Ok(match storage.dtype() {
                 DType::U8 => storage.as_cuda_slice::<u8>()?.device_ptr(&stream).0,
@@ -142,6 +148,10 @@ fn collect(args: &[Arg], values: &mut Vec<Value>, f: &mut dyn FnMut(&[Value]) ->
     let Some((first, rest)) = args.split_first() else { return f(values) };
     let value = match first {
         Arg::Tensor(tensor) => {
+            // A set of images may be larger: its kernel counts in 64 bits.
+            if tensor.dtype() != DType::U8 {
+                int(tensor.elem_count())?;
+            }
             return with_address(tensor, |address| {
                 values.push(Value::Long(address));
                 collect(rest, values, f)

@@ -189,8 +189,8 @@ impl Trainer {
     /// - [`Error::Shape`] for images of another size than the model's
     /// - whatever the objective says of a first batch, before anything is written
     /// - [`Error::File`] for a checkpoint folder in use, or holding another run
-    /// - [`Error::NotFinite`] when a loss, its parts or a weight is NaN or infinite: training stops there and the last
-    ///   checkpoint stays as it is
+    /// - [`Error::NotFinite`] when a loss, its parts or a weight is NaN or infinite: training stops there (on a GPU, when a line
+    ///   is due or the epoch ends) and the last checkpoint stays as it is
     pub fn fit(&self, vae: &mut dyn Vae, images: &Images) -> Result<History> {
         self.check(vae, images)?;
         let config = &self.config;
