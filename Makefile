@@ -79,7 +79,7 @@ api: ## write the public interface anew into vae_core/api.txt, where a test comp
 	VAE_API=write cargo test --release -p vae_core --test api
 
 bench: ## time training steps, epochs and inference: [TORCH=/path/to/python] [JSON=FILE] [BENCH_ARGS="--models mlp"]
-	$(WITH_CUDA) cargo run --release -p vae_core $(CARGO_CUDA) --example bench -- $(if $(CUDA),--device cuda) \
+	$(WITH_CUDA) cargo run --release -p vae_core $(CARGO_CUDA) --example bench -- $(if $(FLAVOUR),--device cuda) \
 		$(if $(TORCH),--torch $(TORCH)) $(if $(JSON),--json $(JSON)) $(BENCH_ARGS)
 
 check-cuda: ## on a machine without a GPU: build, lint, link and test with the feature `cuda` (half an hour when nothing is cached)
@@ -135,7 +135,7 @@ $(STAMPS)/toolchain: FORCE
 
 $(STAMPS)/warm: $(ENV_STAMPS)/kernel-$(EVCXR_VERSION) $(STAMPS)/toolchain $(RUST_SOURCES) tools/warm_kernel.py tools/kernel_launcher.py
 	@echo "setup: compiling vae_core for notebooks (4 minutes on two cores when cold, half a minute after a change)"
-	$(if $(CUDA),@echo "       with CUDA, the kernels of candle as well: a quarter of an hour the first time")
+	$(if $(FLAVOUR),@echo "       with CUDA, the kernels of candle as well: a quarter of an hour the first time")
 	@$(WITH_CUDA) $(BIN)/python tools/warm_kernel.py --stamp $@
 
 # `make lab` tries for the data once, `make setup` every time.

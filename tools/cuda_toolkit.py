@@ -130,7 +130,7 @@ def environment() -> dict[str, str]:
     return {
         "CUDA_HOME": str(home),
         "CUDA_COMPUTE_CAP": compute_capability(),
-        "NVCC": str(Path(__file__).resolve().with_name("nvcc.py")),
+        "NVCC": os.environ.get("NVCC") or str(Path(__file__).resolve().with_name("nvcc.py")),
         "VAE_CORE_NVCC_CACHE": str(cache() / "nvcc"),
         "PATH": os.pathsep.join([str(home / "bin"), os.environ.get("PATH", os.defpath)]),
         "LD_LIBRARY_PATH": os.pathsep.join(libraries + ([before] if before else [])),

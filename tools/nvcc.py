@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """nvcc for candle's kernels, which NVCC names while cuda_toolkit.py builds: the same results, without most of the waiting.
 
-candle compiles its products of quantized matrices to machine code, a quarter of an hour on two cores, for a library that no
-VAE calls. Here they stay PTX, which the driver would turn into machine code on a first call. And since a checkout has several
-builds (tests, notebooks, the check), whatever was compiled once from the same text is kept beside the toolkit.
+candle compiles its products of quantized matrices into a library, with all optimizations, to machine code: half an hour on two
+cores, for what no VAE calls. Here that library is optimized little and stays PTX, which the driver would turn into machine code
+on a first call; the kernels of candle's tensors are PTX anyway and optimized in full. Where quantized matrices matter, set
+NVCC=$CUDA_HOME/bin/nvcc. And since a checkout has several builds (tests, notebooks, the check), what was compiled once from the
+same text is kept in the user's cache folder.
 """
 
 import hashlib
@@ -17,9 +19,10 @@ NVCC = Path(os.environ["CUDA_HOME"], "bin", "nvcc")
 
 
 def main() -> None:
-    arguments = [argument.replace(",code=sm_", ",code=compute_") for argument in sys.argv[1:]]
-    if "-c" not in arguments or "-o" not in arguments:
+    if "-c" not in sys.argv or "-o" not in sys.argv:
         os.execv(NVCC, [NVCC, *sys.argv[1:]])
+    arguments = [argument.replace(",code=sm_", ",code=compute_") for argument in sys.argv[1:] if argument != "-O3"]
+    arguments += ["-O1", "-Xcicc", "-O1"]
     at = arguments.index("-o") + 1
     target = Path(arguments[at])
     source = next(Path(argument) for argument in arguments if argument.endswith(".cu"))
