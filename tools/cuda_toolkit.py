@@ -11,8 +11,6 @@ place that answers every call with CUDA_ERROR_STUB_LIBRARY; `best_device()` then
 import contextlib
 import ctypes
 import fcntl
-import hashlib
-import inspect
 import os
 import re
 import shutil
@@ -32,6 +30,8 @@ WHEELS = [
     "nvidia-curand==10.4.0.35",
     "nvidia-nvvm==13.0.88",
 ]
+KIT = "cuda-13.0-4c5209f1"
+"""The folder of these wheels and what is added to them; to be renamed with every change of either."""
 COMPUTE_CAPABILITY = "90"
 """What kernels are compiled for on a machine without a GPU: 90 is Hopper (H100, H200)."""
 
@@ -41,7 +41,7 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vae-rs"
 
 
-def write_stand_in(home: Path) -> None:
+def write_stand_in(home: Path, folder: Path) -> None:
     """Compile a libcuda in which every function of cuda.h fails, for linking, and for machines without a driver."""
     header = '#include "cuda.h"\n'
     compiler = os.environ.get("CC", "cc")
@@ -54,13 +54,13 @@ def write_stand_in(home: Path) -> None:
     plain = {re.sub(r"_v\d+$", "", name) for name in names}
     names |= plain | {f"{name}_v2" for name in plain}
     functions = "".join(f"int {name}(void) {{ return 34; }} /* CUDA_ERROR_STUB_LIBRARY */\n" for name in sorted(names))
-    folder = home / "lib" / "stubs"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [compiler, "-shared", "-fPIC", "-w", "-Wl,-soname,libcuda.so.1", "-x", "c", "-", "-o", folder / "libcuda.so.1"],
         input=functions, text=True, check=True,
     )
-    (folder / "libcuda.so").symlink_to("libcuda.so.1")
+    if not (folder / "libcuda.so").is_symlink():
+        (folder / "libcuda.so").symlink_to("libcuda.so.1")
 
 
 def make_toolkit(folder: Path) -> Path:
@@ -76,7 +76,7 @@ def make_toolkit(folder: Path) -> Path:
         if not plain.exists():
             plain.symlink_to(library.name)
     (home / "lib64").symlink_to("lib")
-    write_stand_in(home)
+    write_stand_in(home, home / "lib" / "stubs")
     return home
 
 
@@ -86,15 +86,20 @@ def toolkit() -> Path:
         if not Path(given, "bin", "nvcc").exists():
             raise SystemExit(f"cuda: CUDA_HOME is {given}, but there is no bin/nvcc; name a toolkit, or unset it")
         return Path(given)
-    recipe = hashlib.sha256("\n".join([*WHEELS, inspect.getsource(write_stand_in)]).encode()).hexdigest()[:8]
-    folder = cache() / f"cuda-13.0-{recipe}"
+    folder = cache() / KIT
     home = folder / "nvidia" / "cu13"
     cache().mkdir(parents=True, exist_ok=True)
     with open(cache() / "cuda-lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             with tempfile.TemporaryDirectory(dir=cache()) as partial:
-                make_toolkit(Path(partial, "kit"))
+                try:
+                    make_toolkit(Path(partial, "kit"))
+                except subprocess.CalledProcessError as error:
+                    raise SystemExit(
+                        f"cuda: {Path(error.cmd[0]).name} could not make the toolkit, see above. It takes Linux on x86-64, a "
+                        f"network, {sys.executable} with pip, and a C compiler; CUDA_HOME=/path takes an installed toolkit"
+                    ) from None
                 Path(partial, "kit").rename(folder)  # complete, or not there
     return home
 
@@ -124,8 +129,11 @@ def environment() -> dict[str, str]:
     home = toolkit()
     before = os.environ.get("LD_LIBRARY_PATH")
     libraries = [str(folder) for folder in (home / "lib", home / "lib64") if folder.is_dir() and not folder.is_symlink()]
-    stubs = home / "lib" / "stubs"
-    if not has_driver() and (stubs / "libcuda.so.1").exists():
+    if not has_driver():
+        stubs = home / "lib" / "stubs"
+        if not (stubs / "libcuda.so.1").exists():  # installed toolkits bring a libcuda.so to link with, but none to load
+            stubs = cache() / "cuda-stand-in"
+            write_stand_in(home, stubs)
         libraries.append(str(stubs))
     return {
         "CUDA_HOME": str(home),

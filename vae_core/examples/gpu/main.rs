@@ -9,6 +9,7 @@
 #[allow(dead_code)] // its `main`
 #[path = "../bench/main.rs"]
 mod bench;
+#[allow(clippy::unwrap_used, clippy::expect_used)] // a check that fails panics
 #[path = "../../tests/cuda/checks.rs"]
 mod checks;
 #[allow(dead_code)] // its `main`

@@ -12,8 +12,11 @@ pub(crate) struct Second<'a> {
     pub(crate) around: &'a dyn Fn(&mut dyn FnMut()),
 }
 
-/// All checks, by name.
-pub(crate) const ALL: &[(&str, fn(&Second))] = &[
+/// A check with its name.
+type Check = (&'static str, fn(&Second));
+
+/// All of them.
+pub(crate) const ALL: &[Check] = &[
     ("noise", noise),
     ("batches", batches),
     ("linear stacks", linear_stacks),

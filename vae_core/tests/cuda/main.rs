@@ -1,4 +1,5 @@
 //! The feature `cuda` on a device. Where there is none, each test says that it is skipped, and why.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod checks;
 
