@@ -135,7 +135,7 @@ $(STAMPS)/toolchain: FORCE
 
 $(STAMPS)/warm: $(ENV_STAMPS)/kernel-$(EVCXR_VERSION) $(STAMPS)/toolchain $(RUST_SOURCES) tools/warm_kernel.py tools/kernel_launcher.py
 	@echo "setup: compiling vae_core for notebooks (4 minutes on two cores when cold, half a minute after a change)"
-	$(if $(FLAVOUR),@echo "       with CUDA, the kernels of candle as well: a quarter of an hour the first time")
+	$(if $(FLAVOUR),@echo "       and the CUDA kernels of candle: some minutes more the first time")
 	@$(WITH_CUDA) $(BIN)/python tools/warm_kernel.py --stamp $@
 
 # `make lab` tries for the data once, `make setup` every time.

@@ -97,9 +97,11 @@ fn cuda() -> Result<Device> {
     Ok(device)
 }
 
-/// What an error of the driver means, where that is known.
+/// What an error of the driver means, where that is known, on one line.
 #[cfg_attr(not(feature = "cuda"), allow(dead_code))]
 fn reason(error: &str) -> String {
+    // Further lines are a backtrace.
+    let error = error.lines().next().unwrap_or_default();
     let meaning = match error {
         e if e.contains("STUB_LIBRARY") => "there is no NVIDIA driver on this machine (no libcuda.so.1); install one",
         e if e.contains("NO_DEVICE") => {
@@ -115,7 +117,9 @@ fn reason(error: &str) -> String {
         e if e.contains("OUT_OF_MEMORY") => "no memory is left on the GPU (`nvidia-smi` says who has it)",
         other => return other.into(),
     };
-    format!("{meaning} [{error}]")
+    let code =
+        error.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).find(|word| word.starts_with("CUDA_ERROR"));
+    format!("{meaning} [{}]", code.unwrap_or(error))
 }
 
 #[cfg(test)]
@@ -152,8 +156,8 @@ mod tests {
     /// The driver's codes become sentences that say what to do, with the code; unknown ones stay as they are.
     #[test]
     fn codes_are_explained() {
-        let stub = reason("DriverError(CUDA_ERROR_STUB_LIBRARY, \"…\")");
-        assert!(stub.contains("no NVIDIA driver") && stub.contains("STUB_LIBRARY"), "{stub}");
+        let stub = reason("DriverError(CUDA_ERROR_STUB_LIBRARY, \"…\")\n   0: main\n   1: start");
+        assert!(stub.contains("no NVIDIA driver") && stub.ends_with(" [CUDA_ERROR_STUB_LIBRARY]"), "{stub}");
         assert!(reason("CUDA_ERROR_NO_DEVICE").contains("nvidia-smi"));
         assert!(reason("CUDA_ERROR_UNSUPPORTED_PTX_VERSION").contains("CUDA_HOME"));
         assert!(reason("CUDA_ERROR_NO_BINARY_FOR_GPU").contains("CUDA_COMPUTE_CAP"));
