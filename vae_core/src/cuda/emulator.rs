@@ -84,7 +84,8 @@ pub(super) fn launch(kernel: &'static str, (across, down): (u32, u32), values: &
         .unzip();
     let name = CString::new(kernel).map_err(|error| Error::argument(error.to_string()))?;
     let emulate = library();
-    // SAFETY: the arguments outlive the call, and `emulate` compares their number and sizes with the kernel's.
+    // SAFETY: the arguments outlive the call, and `emulate` compares their number and sizes with the kernel's. What a kernel
+    // writes lies behind shared references here, as a device's memory does; nobody else reads it meanwhile.
     #[allow(unsafe_code)]
     let ran = unsafe { emulate(name.as_ptr(), across, down, pointers.as_ptr(), sizes.as_ptr(), values.len()) };
     if ran {
