@@ -21,7 +21,8 @@ from pathlib import Path
 
 # CUDA 13.0 runs with every driver from 580 on: a later toolkit's PTX would need a later driver.
 WHEELS = [
-    "nvidia-cublas==13.0.2.14",
+    # 13.0's lacks functions that cudarc binds, and a shared library, as notebooks need one, binds them all.
+    "nvidia-cublas==13.1.0.3",
     "nvidia-cuda-cccl==13.0.85",
     "nvidia-cuda-crt==13.0.88",
     "nvidia-cuda-nvcc==13.0.88",
@@ -50,6 +51,7 @@ def write_stand_in(home: Path, folder: Path) -> None:
         [compiler, "-x", "c", "-E", "-P", "-I", home / "include", "-"], input=header, text=True, capture_output=True, check=True
     ).stdout
     names = set(re.findall(r"\bCUresult\s+(cu\w+)\s*\(", text)) | set(re.findall(r"\b(cu[A-Z]\w+)\b(?=\s*\()", text))
+    names |= {"cuProfilerInitialize", "cuProfilerStart", "cuProfilerStop"}  # of cudaProfiler.h, which no wheel has
     # Earlier versions are still there in a real libcuda, and bindings may have been made for them.
     plain = {re.sub(r"_v\d+$", "", name) for name in names}
     names |= plain | {f"{name}_v2" for name in plain}
