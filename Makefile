@@ -14,13 +14,25 @@ ENV := .venv
 endif
 BIN := $(ENV)/bin
 
+# CUDA=1 turns the feature `cuda` on: for notebooks, tests, programs and the benchmark, each with a build of its own. The
+# commands then run in the environment of tools/cuda_toolkit.py, which fetches a CUDA toolkit unless CUDA_HOME names one.
+ifeq ($(CUDA),1)
+export VAE_CORE_CUDA := 1
+export VAE_CORE_DEVICE ?= cuda
+WITH_CUDA := $(PYTHON) tools/cuda_toolkit.py
+CARGO_CUDA := --features vae_core/cuda --target-dir target/cuda
+FLAVOUR := -cuda
+else ifneq ($(filter-out 0,$(CUDA)),)
+$(error CUDA is "$(CUDA)": expected 1, or nothing)
+endif
+
 # Jupyter looks for kernels in the environment before the user's own folders, so that `rust` is ours.
 export JUPYTER_PREFER_ENV_PATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # Stamps lie beside what they vouch for: packages and kernel in the environment, the rest in target/.
 ENV_STAMPS := $(ENV)/.stamps
-STAMPS := target/setup
+STAMPS := target/setup$(FLAVOUR)
 RUST_SOURCES := Cargo.toml Cargo.lock vae_core/Cargo.toml $(shell find vae_core/src vae_core/assets -type f 2>/dev/null)
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 TIMEOUT ?= 1800
@@ -28,7 +40,7 @@ TIMEOUT ?= 1800
 JOBS ?= $(if $(VAE_FAST),2,1)
 LAB_DIR ?= notebooks
 
-.PHONY: setup lab run test test-full test-hub soak parity api tests rust-tests notebook-tests bench kernel-bench data html clean help FORCE
+.PHONY: setup lab run test test-full test-hub soak parity api tests rust-tests notebook-tests bench check-cuda gpu-bundle kernel-bench data html clean help FORCE
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/warm ## environment, kernel, warm build and data; quick when there is nothing to do
@@ -36,20 +48,20 @@ setup: $(STAMPS)/warm ## environment, kernel, warm build and data; quick when th
 	@echo "set-up is done: 'make lab' opens the notebooks"
 
 lab: $(STAMPS)/warm $(STAMPS)/data-tried ## JupyterLab on notebooks/; LAB_ARGS="--no-browser --port 8888" passes arguments on
-	$(BIN)/jupyter-lab --notebook-dir=$(LAB_DIR) --KernelSpecManager.ensure_native_kernel=False $(LAB_ARGS)
+	$(WITH_CUDA) $(BIN)/jupyter-lab --notebook-dir=$(LAB_DIR) --KernelSpecManager.ensure_native_kernel=False $(LAB_ARGS)
 
 run: $(STAMPS)/warm ## one notebook without a browser: NB=path.ipynb [VAE_FAST=1] [TIMEOUT=seconds] [INPLACE=1]
 	@test -n "$(NB)" || { echo "which notebook? make run NB=notebooks/00_start_here.ipynb"; exit 2; }
-	@$(BIN)/python tools/run_notebook.py --timeout $(TIMEOUT) $(if $(INPLACE),--inplace) "$(NB)"
+	@$(WITH_CUDA) $(BIN)/python tools/run_notebook.py --timeout $(TIMEOUT) $(if $(INPLACE),--inplace) "$(NB)"
 
 test: export VAE_FAST = 1
 test: tests ## Rust tests, tests of the tools, and every notebook with VAE_FAST=1
 test-full: tests ## the same, with the notebooks at full length
 
 tests: $(STAMPS)/warm $(ENV_STAMPS)/test-packages
-	@tools/phase.sh "Rust tests" cargo test --release --workspace
-	@tools/phase.sh "tests of kernel and tools" $(BIN)/python -m pytest -q --durations=5 tests
-	@$(if $(NOTEBOOKS),,exit 0;) tools/phase.sh "notebooks" $(BIN)/python tools/run_notebook.py --timeout $(TIMEOUT) --jobs $(JOBS) $(NOTEBOOKS)
+	@tools/phase.sh "Rust tests" $(WITH_CUDA) cargo test --release --workspace $(CARGO_CUDA)
+	@tools/phase.sh "tests of kernel and tools" $(WITH_CUDA) $(BIN)/python -m pytest -q --durations=5 tests
+	@$(if $(NOTEBOOKS),,exit 0;) tools/phase.sh "notebooks" $(WITH_CUDA) $(BIN)/python tools/run_notebook.py --timeout $(TIMEOUT) --jobs $(JOBS) $(NOTEBOOKS)
 
 test-hub: ## the path through the Hugging Face hub, on a cache of our own and without a network (compiles for 10 minutes)
 	cargo test --release -p vae_core --features hub --test data_hub
@@ -67,10 +79,17 @@ api: ## write the public interface anew into vae_core/api.txt, where a test comp
 	VAE_API=write cargo test --release -p vae_core --test api
 
 bench: ## time training steps, epochs and inference: [TORCH=/path/to/python] [JSON=FILE] [BENCH_ARGS="--models mlp"]
-	cargo run --release -p vae_core --example bench -- $(if $(TORCH),--torch $(TORCH)) $(if $(JSON),--json $(JSON)) $(BENCH_ARGS)
+	$(WITH_CUDA) cargo run --release -p vae_core $(CARGO_CUDA) --example bench -- $(if $(FLAVOUR),--device cuda) \
+		$(if $(TORCH),--torch $(TORCH)) $(if $(JSON),--json $(JSON)) $(BENCH_ARGS)
+
+check-cuda: ## on a machine without a GPU: build, lint, link and test with the feature `cuda` (half an hour when nothing is cached)
+	@$(PYTHON) tools/cuda_toolkit.py tools/check_cuda.sh
+
+gpu-bundle: ## one program and a script for a machine with a GPU and without Rust, into target/gpu-bundle/
+	@$(PYTHON) tools/cuda_toolkit.py tools/gpu_bundle.sh
 
 kernel-bench: $(STAMPS)/warm ## how fast the kernel starts, answers and computes
-	@$(BIN)/python tools/kernel_bench.py
+	@$(WITH_CUDA) $(BIN)/python tools/kernel_bench.py
 
 data: $(ENV_STAMPS)/python ## fetch MNIST and Fashion-MNIST into data/
 	@$(BIN)/python tools/fetch_data.py
@@ -116,7 +135,8 @@ $(STAMPS)/toolchain: FORCE
 
 $(STAMPS)/warm: $(ENV_STAMPS)/kernel-$(EVCXR_VERSION) $(STAMPS)/toolchain $(RUST_SOURCES) tools/warm_kernel.py tools/kernel_launcher.py
 	@echo "setup: compiling vae_core for notebooks (4 minutes on two cores when cold, half a minute after a change)"
-	@$(BIN)/python tools/warm_kernel.py --stamp $@
+	$(if $(FLAVOUR),@echo "       and the CUDA kernels of candle: some minutes more the first time")
+	@$(WITH_CUDA) $(BIN)/python tools/warm_kernel.py --stamp $@
 
 # `make lab` tries for the data once, `make setup` every time.
 $(STAMPS)/data-tried: $(ENV_STAMPS)/python

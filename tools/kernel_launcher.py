@@ -21,7 +21,9 @@ import tempfile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-KERNEL_DIR = REPOSITORY / "target" / "kernel"
+CUDA = os.environ.get("VAE_CORE_CUDA") == "1"
+"""Whether this is a session with `make … CUDA=1`. It has a warm build of its own, and may run beside one without."""
+KERNEL_DIR = REPOSITORY / "target" / ("kernel-cuda" if CUDA else "kernel")
 WARM = KERNEL_DIR / "warm"
 RUNNING = KERNEL_DIR / "running"
 LOG = KERNEL_DIR / "last-kernel.log"
@@ -63,14 +65,53 @@ path = "lib.rs"
 vae_core = {{ path = {path} }}
 """
 
+# A crate that asks for `vae_core` with its feature `cuda`, and evcxr's configuration that makes every cell depend on it: cargo
+# builds a crate with all features that anybody asks for, so a notebook's own `:dep vae_core = …` line gets it as well. The
+# crate has one place for all kernels, or each would compile it anew.
+SWITCH_TOML = """\
+[package]
+name = "vae_core_cuda"
+version = "0.0.0"
+edition = "2024"
+
+[lib]
+path = "lib.rs"
+
+[dependencies]
+vae_core = {{ path = {path}, features = ["cuda"] }}
+
+[workspace]
+"""
+CONFIG_TOML = """\
+[dependencies]
+vae_core_cuda = {{ path = {path} }}
+"""
+
+
+def quoted(path: Path) -> str:
+    """A path as a TOML string."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def write_if_other(path: Path, text: str) -> None:
+    """Write a file unless it holds that text already: cargo compares times."""
+    if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
 
 def write_workspace(directory: Path) -> None:
     """Write the cargo workspace that a kernel compiles in: `cell/` is evcxr's, the rest keeps versions and profile."""
     (directory / "cell").mkdir(parents=True, exist_ok=True)
     (directory / "pin").mkdir(exist_ok=True)
     (directory / "Cargo.toml").write_text(WORKSPACE_TOML)
-    path = '"' + str(REPOSITORY / "vae_core").replace("\\", "\\\\").replace('"', '\\"') + '"'
+    path = quoted(REPOSITORY / "vae_core")
     (directory / "pin" / "Cargo.toml").write_text(PIN_TOML.format(path=path))
+    if CUDA:
+        switch = KERNEL_DIR / "switch"
+        write_if_other(switch / "Cargo.toml", SWITCH_TOML.format(path=path))
+        write_if_other(switch / "lib.rs", "")
+        (directory / "evcxr.toml").write_text(CONFIG_TOML.format(path=quoted(switch)))
     (directory / "pin" / "lib.rs").touch()
     shutil.copyfile(REPOSITORY / "Cargo.lock", directory / "Cargo.lock")
 

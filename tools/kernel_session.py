@@ -20,11 +20,11 @@ class Answer:
 
 
 @contextlib.contextmanager
-def kernel(folder: Path, timeout: int = 900, environment: dict[str, str] | None = None):
+def kernel(folder: Path, timeout: int = 900, environment: dict[str, str] | None = None, startup_timeout: int = 900):
     """Start a kernel in `folder`; yield a function that runs a cell in it and returns its Answer."""
     notebook = nbformat.v4.new_notebook()
     client = NotebookClient(
-        notebook, kernel_name="rust", timeout=timeout, startup_timeout=900, allow_errors=True,
+        notebook, kernel_name="rust", timeout=timeout, startup_timeout=startup_timeout, allow_errors=True,
         resources={"metadata": {"path": str(folder)}},
     )
 

@@ -106,7 +106,7 @@ def run_cell(client: StreamingClient, cell, index: int, number: int) -> None:
     except CellTimeoutError:
         raise CellFailure(number, cell.source, f"no end after {client.timeout} s (--timeout sets the limit)") from None
     except DeadKernelError:
-        raise CellFailure(number, cell.source, "the kernel died (out of memory? see target/kernel/last-kernel.log)") from None
+        raise CellFailure(number, cell.source, "the kernel died (out of memory? see last-kernel.log under target/)") from None
 
     must_fail = MUST_FAIL in cell.metadata.get("tags", [])
     if must_fail and failure is None:

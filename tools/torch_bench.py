@@ -1,7 +1,7 @@
 """PyTorch's side of `make bench`: the same models, the same images, one question and one answer a line.
 
-Usage: torch_bench.py PIXELS THREADS, where PIXELS holds 28x28 grey images as bytes. A question is a JSON object with `what`:
-hello, step (with `mode` eager or compiled), encode, decode, epoch. `answer` is milliseconds, for an epoch seconds, or null
+Usage: torch_bench.py PIXELS THREADS DEVICE, where PIXELS holds 28x28 grey images as bytes. A question is a JSON object with `what`:
+hello, step (with `mode` eager, compiled or graph: the whole step as a CUDA graph), encode, decode, epoch. `answer` is milliseconds, for an epoch seconds, or null
 where PyTorch cannot do it here.
 """
 
@@ -71,10 +71,19 @@ class Conv(nn.Module):
         return self.decoder(z)
 
 
+BLOCK = 20
+"""Calls that are timed together on a GPU, as on the other side."""
+
+
+def synchronize() -> None:
+    if device != "cpu":
+        torch.cuda.synchronize()
+
+
 def make(name: str, latent: int) -> nn.Module:
     torch.manual_seed(1)
     hidden = {"mlp": [400], "mlp2": [400, 400], "dense512": [512]}
-    return Conv(latent) if name == "conv" else Mlp(hidden[name], latent)
+    return (Conv(latent) if name == "conv" else Mlp(hidden[name], latent)).to(device)
 
 
 def loss_of(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -88,27 +97,51 @@ def loss_of(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 class Steps:
     """A model in training on one batch."""
 
-    def __init__(self, name: str, batch: int, latent: int, compiled: bool):
+    def __init__(self, name: str, batch: int, latent: int, mode: str):
         self.model = make(name, latent)
-        self.optimizer = torch.optim.Adam(self.model.parameters())
+        self.optimizer = torch.optim.Adam(self.model.parameters(), capturable=mode == "graph")
         self.x = images[:batch].float().div(255)
-        self.loss_of = torch.compile(loss_of) if compiled else loss_of
-        self()
+        self.loss_of = torch.compile(loss_of) if mode == "compiled" else loss_of
+        self.step()
+        self.graph = self.captured() if mode == "graph" else None
 
-    def __call__(self):
+    def step(self):
         loss = self.loss_of(self.model, self.x)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
 
+    def captured(self) -> torch.cuda.CUDAGraph:
+        """The step as one graph, after some steps on a side stream, as PyTorch's notes on CUDA graphs ask."""
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                self.step()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.step()
+        return graph
+
+    def __call__(self):
+        if self.graph:
+            self.graph.replay()
+        else:
+            self.step()
+
 
 def turn(f, seconds: float) -> float:
-    """The median of as many calls as fit, in milliseconds."""
+    """The median of as many calls as fit, in milliseconds; on a GPU, of blocks of calls, from idle to idle."""
+    calls = 1 if device == "cpu" else BLOCK
     times, start = [], time.perf_counter()
     while len(times) < 3 or time.perf_counter() - start < seconds:
+        synchronize()
         begin = time.perf_counter()
-        f()
-        times.append((time.perf_counter() - begin) * 1e3)
+        for _ in range(calls):
+            f()
+        synchronize()
+        times.append((time.perf_counter() - begin) * 1e3 / calls)
     return statistics.median(times)
 
 
@@ -116,20 +149,23 @@ def epoch(name: str, batch: int, latent: int) -> float:
     """One epoch with images kept as bytes, shuffled and turned into floats batch by batch."""
     model = make(name, latent)
     optimizer = torch.optim.Adam(model.parameters())
-    start, total = time.perf_counter(), 0.0
-    for indices in torch.randperm(len(images)).split(batch):
+    synchronize()
+    # On a GPU the loss is read once, at the end.
+    start, total = time.perf_counter(), 0.0 if device == "cpu" else torch.zeros((), device=device)
+    for indices in torch.randperm(len(images), device=device).split(batch):
         x = images[indices].float().div(255)
         loss = loss_of(model, x)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        total += loss.item() * len(x)
+        total += (loss.item() if device == "cpu" else loss.detach()) * len(x)
+    float(total)
     return time.perf_counter() - start
 
 
 def infer(question: dict):
     model = make(question["model"], question["latent"])
-    x, z = images[: question["batch"]].float().div(255), torch.randn(question["batch"], question["latent"])
+    x, z = images[: question["batch"]].float().div(255), torch.randn(question["batch"], question["latent"], device=device)
     run = (lambda: model.encode(x)) if question["what"] == "encode" else (lambda: torch.sigmoid(model.decode(z)))
 
     def without_gradients():
@@ -139,7 +175,8 @@ def infer(question: dict):
     return without_gradients
 
 
-images = torch.from_numpy(numpy.fromfile(sys.argv[1], dtype=numpy.uint8)).view(-1, 1, 28, 28)
+device = sys.argv[3]
+images = torch.from_numpy(numpy.fromfile(sys.argv[1], dtype=numpy.uint8)).view(-1, 1, 28, 28).to(device)
 torch.set_num_threads(int(sys.argv[2]))
 ready: dict = {}
 
@@ -159,8 +196,7 @@ for line in sys.stdin:
                 if len(ready) > 3:
                     ready.clear()
                 if what == "step":
-                    compiled = question["mode"] == "compiled"
-                    ready[key] = Steps(question["model"], question["batch"], question["latent"], compiled)
+                    ready[key] = Steps(question["model"], question["batch"], question["latent"], question["mode"])
                 else:
                     ready[key] = infer(question)
             answer = turn(ready[key], question["seconds"])

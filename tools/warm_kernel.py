@@ -43,7 +43,8 @@ def toolchain() -> str:
 def run_cells(build: Path) -> None:
     """Run the first cells of a notebook in a kernel that compiles right in `build`."""
     os.environ[BUILD_VARIABLE] = str(build)
-    with kernel(REPOSITORY, timeout=None) as run:
+    # With CUDA, the kernel compiles before it is ready.
+    with kernel(REPOSITORY, timeout=None, startup_timeout=7200) as run:
         for source in CELLS:
             if failure := run(source).failure:
                 raise SystemExit(f"in the kernel, this cell failed:\n{source}\n{failure}(`cargo check` may say more)")

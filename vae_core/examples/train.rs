@@ -106,7 +106,12 @@ fn positive(text: &str) -> Result<usize, String> {
 }
 
 fn main() -> std::process::ExitCode {
-    let matches = Arguments::command().get_matches();
+    program(std::env::args_os())
+}
+
+/// The program with these arguments, its name first; the example `gpu` has it as a part.
+pub(crate) fn program(words: impl Iterator<Item = std::ffi::OsString>) -> std::process::ExitCode {
+    let matches = Arguments::command().get_matches_from(words);
     match arguments(&matches).and_then(run) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {

@@ -13,6 +13,9 @@ const VARIABLE: &str = "VAE_CORE_DEVICE";
 /// does not answer, the line says why and the CPU is returned. `VAE_CORE_DEVICE=cpu` in the environment keeps to the
 /// CPU; `cuda` and `metal` ask for that device and go on with the CPU, saying why, where it cannot be had.
 ///
+/// However often it is called, the CUDA device is the same, so that tensors of different cells go together (candle takes two
+/// devices that were made one after the other for different ones).
+///
 /// ```
 /// let device = vae_core::best_device()?;
 /// assert!(device.is_cpu() || device.is_cuda() || device.is_metal());
@@ -28,11 +31,17 @@ pub fn best_device() -> Result<Device> {
     Ok(device)
 }
 
-/// A device in words: "CPU (2 threads)", "CUDA device 0", "Metal device".
+/// A device in words: "CPU (2 threads)", "CUDA device 0, NVIDIA H200", "Metal device".
 pub fn describe(device: &Device) -> String {
     match device {
         Device::Cpu => format!("CPU ({} threads)", rayon::current_num_threads()),
-        Device::Cuda(_) => "CUDA device 0".into(),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(device) => {
+            let (stream, gpu) = (device.cuda_stream(), device.cuda_stream().context().ordinal());
+            format!("CUDA device {gpu}{}", stream.context().name().map_or(String::new(), |name| format!(", {name}")))
+        }
+        #[cfg(not(feature = "cuda"))]
+        Device::Cuda(_) => "CUDA device".into(),
         Device::Metal(_) => "Metal device".into(),
     }
 }
@@ -47,9 +56,9 @@ fn choose(wanted: &str) -> Result<(Device, String)> {
     let mut why = String::new();
     #[cfg(feature = "cuda")]
     if wanted != "metal" {
-        match Device::new_cuda(0) {
+        match cuda() {
             Ok(device) => return Ok((device, why)),
-            Err(error) => why += &format!("; CUDA is built in but did not start: {error}"),
+            Err(error) => why += &format!("; CUDA is built in but cannot be used: {}", reason(&error.to_string())),
         }
     }
     #[cfg(feature = "metal")]
@@ -64,6 +73,53 @@ fn choose(wanted: &str) -> Result<(Device, String)> {
         why += &format!("; {VARIABLE} asks for {wanted}, but vae_core was built without the feature `{wanted}`");
     }
     Ok((Device::Cpu, why))
+}
+
+/// The first GPU, after a computation on it that came out right: the same device each time.
+#[cfg(feature = "cuda")]
+fn cuda() -> Result<Device> {
+    static FIRST: std::sync::Mutex<Option<Device>> = std::sync::Mutex::new(None);
+    let mut first = FIRST.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(device) = &*first {
+        return Ok(device.clone());
+    }
+    // With a stream of its own, work from any thread is done in the order in which it was asked for. candle's `new_cuda` has
+    // a stream for each thread, and nothing between them.
+    let device = Device::new_cuda_with_stream(0)?;
+    // SAFETY: the events are for tensors that are used on several streams; this device and all its tensors have one.
+    #[allow(unsafe_code)]
+    unsafe {
+        device.as_cuda_device()?.disable_event_tracking();
+    }
+    crate::cuda::keep_memory(&device)?;
+    crate::cuda::probe(&device)?;
+    *first = Some(device.clone());
+    Ok(device)
+}
+
+/// What an error of the driver means, where that is known, on one line.
+#[cfg_attr(not(feature = "cuda"), allow(dead_code))]
+fn reason(error: &str) -> String {
+    // Further lines are a backtrace.
+    let error = error.lines().next().unwrap_or_default();
+    let meaning = match error {
+        e if e.contains("STUB_LIBRARY") => "there is no NVIDIA driver on this machine (no libcuda.so.1); install one",
+        e if e.contains("NO_DEVICE") => {
+            "the driver finds no GPU (`nvidia-smi` lists what it finds; CUDA_VISIBLE_DEVICES may hide some)"
+        }
+        e if ["UNSUPPORTED_PTX_VERSION", "INSUFFICIENT_DRIVER"].iter().any(|code| e.contains(code)) => {
+            "the driver is older than the CUDA toolkit of this build; update it, or build with CUDA_HOME=/path/to/an/older/toolkit"
+        }
+        e if ["NO_BINARY_FOR_GPU", "INVALID_PTX", "INVALID_IMAGE"].iter().any(|code| e.contains(code)) => {
+            "this was built for another kind of GPU; build again with CUDA_COMPUTE_CAP as `nvidia-smi \
+             --query-gpu=compute_cap --format=csv` says, without the point"
+        }
+        e if e.contains("OUT_OF_MEMORY") => "no memory is left on the GPU (`nvidia-smi` says who has it)",
+        other => return other.into(),
+    };
+    let code =
+        error.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).find(|word| word.starts_with("CUDA_ERROR"));
+    format!("{meaning} [{}]", code.unwrap_or(error))
 }
 
 #[cfg(test)]
@@ -82,5 +138,29 @@ mod tests {
             assert_eq!(choose("").unwrap().1, "");
             assert!(choose("cuda").unwrap().1.contains("without the feature `cuda`"));
         }
+    }
+
+    /// A build with CUDA either has a device, the same each time, or says why not and goes on with the CPU.
+    #[cfg(feature = "cuda")]
+    #[test]
+    fn cuda_is_there_or_says_why_not() {
+        let [(first, why), (second, _)] = [choose("cuda").unwrap(), choose("").unwrap()];
+        assert!(first.same_device(&second));
+        if first.is_cuda() {
+            assert_eq!(why, "");
+        } else {
+            assert!(why.contains("CUDA is built in but cannot be used: "), "{why}");
+        }
+    }
+
+    /// The driver's codes become sentences that say what to do, with the code; unknown ones stay as they are.
+    #[test]
+    fn codes_are_explained() {
+        let stub = reason("DriverError(CUDA_ERROR_STUB_LIBRARY, \"…\")\n   0: main\n   1: start");
+        assert!(stub.contains("no NVIDIA driver") && stub.ends_with(" [CUDA_ERROR_STUB_LIBRARY]"), "{stub}");
+        assert!(reason("CUDA_ERROR_NO_DEVICE").contains("nvidia-smi"));
+        assert!(reason("CUDA_ERROR_UNSUPPORTED_PTX_VERSION").contains("CUDA_HOME"));
+        assert!(reason("CUDA_ERROR_NO_BINARY_FOR_GPU").contains("CUDA_COMPUTE_CAP"));
+        assert_eq!(reason("something else"), "something else");
     }
 }

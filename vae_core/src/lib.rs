@@ -23,6 +23,7 @@
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
 //! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors |
 //! | [`performance`] | a page to read: where the time of a step goes |
+//! | [`cuda`] | a page to read: the same on an NVIDIA GPU |
 //! | [`errors`] | a page to read: what goes wrong and what is said then |
 //! | [`check`] | comparisons for check cells and exercises |
 //! | [`viz`] | figures that a notebook shows and a file keeps |
@@ -59,7 +60,12 @@
 //! one ([`data::Picture`]) and what [`data::Images::new`] is given, and trains on one device at a time.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+// The checks of `tests/cuda` are unit tests, too.
+#[cfg(test)]
+extern crate self as vae_core;
+
 pub mod check;
+pub mod cuda;
 pub mod data;
 pub mod device;
 pub mod dist;

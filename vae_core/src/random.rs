@@ -41,7 +41,7 @@ use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::Result;
+use crate::{Result, cuda};
 
 /// Values that one position of the generator fills; part of the definition of the stream, so not a tuning knob.
 const BLOCK: usize = 4096;
@@ -121,6 +121,9 @@ impl Random {
     /// A float32 tensor of draws from U[0, 1).
     pub fn uniform(&mut self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
         let shape = shape.into();
+        if let Some(noise) = self.on_device(false, &shape, device)? {
+            return Ok(noise);
+        }
         let mut values = vec![0.0; shape.elem_count()];
         self.fill_uniform(&mut values);
         Ok(Tensor::from_vec(values, shape, device)?)
@@ -129,9 +132,23 @@ impl Random {
     /// A float32 tensor of draws from N(0, 1).
     pub fn normal(&mut self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
         let shape = shape.into();
+        if let Some(noise) = self.on_device(true, &shape, device)? {
+            return Ok(noise);
+        }
         let mut values = vec![0.0; shape.elem_count()];
         self.fill_normal(&mut values);
         Ok(Tensor::from_vec(values, shape, device)?)
+    }
+
+    /// The same numbers made by a kernel on the device, where there is one.
+    fn on_device(&mut self, normal: bool, shape: &Shape, device: &Device) -> Result<Option<Tensor>> {
+        let count = shape.elem_count();
+        if !cuda::on(device) || count == 0 {
+            return Ok(None);
+        }
+        let first = self.drawn;
+        self.drawn += count.div_ceil(BLOCK) as u64;
+        cuda::noise::noise(self.seed, first, normal, shape.clone(), device).map(Some)
     }
 
     /// An integer drawn uniformly from `0..n`; 0 when `n` is 0 or 1.

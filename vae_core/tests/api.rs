@@ -26,7 +26,9 @@ fn sources(folder: &Path, files: &mut BTreeSet<PathBuf>) {
         let path = entry.unwrap().path();
         match path.is_dir() {
             true => sources(&path, files),
-            false => drop(files.insert(path)),
+            // CUDA C lies beside it.
+            false if path.extension().is_some_and(|kind| kind == "rs") => drop(files.insert(path)),
+            false => {}
         }
     }
 }

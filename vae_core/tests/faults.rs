@@ -63,6 +63,8 @@ impl Scene {
             .args(arguments)
             .args([Path::new(how), out])
             .env("VAE_CORE_DATA_DIR", self.0.path())
+            // Bit for bit is the CPU's promise, whatever this is built with.
+            .env("VAE_CORE_DEVICE", "cpu")
             .env_remove("VAE_FAST")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -3,17 +3,20 @@
 //! ```text
 //! make bench                                          ours alone, with the floor
 //! make bench TORCH=/path/to/python JSON=bench.json    beside PyTorch, eager and compiled
+//! make bench CUDA=1 TORCH=/path/to/python             both on the first GPU; PyTorch in CUDA graphs as well
 //! ```
 //! A figure is the median of rounds; the rounds of all programs take turns, so that whatever else the machine does meets
 //! them alike. The floor is the time that the step's multiplications would take at the speed of one large matrix product,
 //! measured in the same run.
+//!
+//! A GPU works while the program goes on, so steps are timed there in blocks, from an idle GPU to an idle GPU.
 
 mod models;
 mod torch;
 
 use std::{path::PathBuf, time::Instant};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use models::{Model, Subject};
 use torch::Torch;
 use vae_core::prelude::*;
@@ -27,6 +30,9 @@ struct Arguments {
     /// Images per step, instead of 128 (conv: 100); several separated by commas.
     #[arg(long, value_delimiter = ',')]
     batch: Vec<usize>,
+    /// Where both programs compute.
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: Place,
     /// How often each program has its turn.
     #[arg(long, default_value_t = 15)]
     rounds: usize,
@@ -44,11 +50,39 @@ struct Arguments {
     json: Option<PathBuf>,
 }
 
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Place {
+    Cpu,
+    /// The first GPU; needs the feature `cuda`.
+    Cuda,
+}
+
+impl Place {
+    fn name(self) -> &'static str {
+        if self == Self::Cuda { "cuda" } else { "cpu" }
+    }
+
+    fn device(self) -> Result<Device> {
+        if self == Self::Cpu {
+            return Ok(Device::Cpu);
+        }
+        match best_device()? {
+            device if device.is_cuda() => Ok(device),
+            _ => Err(Error::Argument("--device cuda: there is no CUDA device to measure; see the line above".into())),
+        }
+    }
+}
+
 /// Seconds in which one turn should end.
 const TURN: f64 = 0.4;
 
 fn main() -> std::process::ExitCode {
-    match run(&Arguments::parse()) {
+    program(std::env::args_os())
+}
+
+/// The program with these arguments, its name first; the example `gpu` has it as a part.
+pub(crate) fn program(words: impl Iterator<Item = std::ffi::OsString>) -> std::process::ExitCode {
+    match run(&Arguments::parse_from(words)) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -62,14 +96,22 @@ fn median(values: &mut [f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Milliseconds of `f`, the median over as many calls as fit one turn.
-fn turn(mut f: impl FnMut() -> Result<()>) -> Result<f64> {
+/// Calls that are timed together on a GPU.
+const BLOCK: usize = 20;
+
+/// Milliseconds of `f`, the median over as many calls, or blocks of calls, as fit one turn.
+fn turn(device: &Device, mut f: impl FnMut() -> Result<()>) -> Result<f64> {
+    let calls = if device.is_cpu() { 1 } else { BLOCK };
     let start = Instant::now();
     let mut times = vec![];
     while times.len() < 3 || start.elapsed().as_secs_f64() < TURN {
+        device.synchronize()?;
         let start = Instant::now();
-        f()?;
-        times.push(start.elapsed().as_secs_f64() * 1e3);
+        for _ in 0..calls {
+            f()?;
+        }
+        device.synchronize()?;
+        times.push(start.elapsed().as_secs_f64() * 1e3 / calls as f64);
     }
     Ok(median(&mut times))
 }
@@ -89,21 +131,23 @@ fn rounds(count: usize, contestants: &mut [&mut dyn FnMut() -> Result<Option<f64
 }
 
 /// Operations per second of a large matrix product in float32.
-fn gemm_rate() -> Result<f64> {
+fn gemm_rate(device: &Device) -> Result<f64> {
     const SIDE: usize = 2048;
-    let a = Random::new(1).normal((SIDE, SIDE), &Device::Cpu)?;
+    let a = Random::new(1).normal((SIDE, SIDE), device)?;
     a.matmul(&a)?;
     let mut times = vec![];
     for _ in 0..9 {
+        device.synchronize()?;
         let start = Instant::now();
         a.matmul(&a)?;
+        device.synchronize()?;
         times.push(start.elapsed().as_secs_f64());
     }
     Ok(2.0 * (SIDE as f64).powi(3) / median(&mut times))
 }
 
 fn show(value: Option<f64>) -> String {
-    value.map_or("–".into(), |value| format!("{value:.2}"))
+    value.map_or("–".into(), |value| format!("{value:.3}"))
 }
 
 fn ratio(ours: f64, theirs: Option<f64>) -> String {
@@ -111,10 +155,13 @@ fn ratio(ours: f64, theirs: Option<f64>) -> String {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let images = data::digits(&Device::Cpu)?.train;
-    let torch = arguments.torch.as_deref().map(|python| Torch::start(python, &images)).transpose()?;
-    println!("training step, milliseconds: forward, backward, Adam; medians of {} rounds", arguments.rounds);
-    println!("model      batch    ours   eager  compiled   floor | ours/eager  ours/compiled  floor/ours");
+    let device = arguments.device.device()?;
+    let images = data::digits(&device)?.train;
+    let place = arguments.device.name();
+    let torch = arguments.torch.as_deref().map(|python| Torch::start(python, &images, place)).transpose()?;
+    println!("training step on {}, milliseconds: forward, backward, Adam", vae_core::device::describe(&device));
+    println!("medians of {} rounds; graph: PyTorch's step as a CUDA graph", arguments.rounds);
+    println!("model      batch    ours   eager  compiled   graph   floor | ours/eager  ours/compiled  floor/ours");
     let mut rows = vec![];
     for &model in &arguments.models {
         let own = [model.batch()];
@@ -124,24 +171,30 @@ fn run(arguments: &Arguments) -> Result<()> {
                 let torch = torch.as_ref();
                 move || torch.map_or(Ok(None), |torch| torch.step(model, batch, arguments.latent, mode, TURN))
             };
-            let floor = subject.step_operations() / gemm_rate()? * 1e3;
-            let times = rounds(
-                arguments.rounds,
-                &mut [&mut || turn(|| subject.step()).map(Some), &mut theirs("eager"), &mut theirs("compiled")],
-            )?;
+            let floor = subject.step_operations() / gemm_rate(&device)? * 1e3;
+            let mut contestants: Vec<&mut dyn FnMut() -> Result<Option<f64>>> = vec![];
+            let mut ours = || turn(&device, || subject.step()).map(Some);
+            let (mut eager, mut compiled, mut graph) = (theirs("eager"), theirs("compiled"), theirs("graph"));
+            contestants.extend([&mut ours as &mut dyn FnMut() -> _, &mut eager, &mut compiled]);
+            if device.is_cuda() {
+                contestants.push(&mut graph);
+            }
+            let times = rounds(arguments.rounds, &mut contestants)?;
             let (ours, eager, compiled) = (times[0].unwrap_or(f64::NAN), times[1], times[2]);
+            let graph = times.get(3).copied().flatten();
             println!(
-                "{:<10} {batch:>5} {ours:>7.2} {:>7} {:>9} {floor:>7.2} | {:>10} {:>14} {:>11.2}",
+                "{:<10} {batch:>5} {ours:>7.3} {:>7} {:>9} {:>7} {floor:>7.3} | {:>10} {:>14} {:>11.2}",
                 model.name(),
                 show(eager),
                 show(compiled),
+                show(graph),
                 ratio(ours, eager),
                 ratio(ours, compiled),
                 floor / ours
             );
             rows.push(serde_json::json!({
                 "model": model.name(), "batch": batch, "ours_ms": ours, "torch_eager_ms": eager,
-                "torch_compile_ms": compiled, "floor_ms": floor,
+                "torch_compile_ms": compiled, "torch_graph_ms": graph, "floor_ms": floor, "device": place,
             }));
         }
     }
@@ -162,7 +215,7 @@ fn inference(arguments: &Arguments, torch: Option<&Torch>, images: &Images) -> R
     for &model in &arguments.models {
         let subject = Subject::new(model, BATCH, arguments.latent, images)?;
         for what in ["encode", "decode"] {
-            let mut ours = || turn(|| subject.infer(what)).map(Some);
+            let mut ours = || turn(images.device(), || subject.infer(what)).map(Some);
             let mut theirs = || torch.map_or(Ok(None), |torch| torch.infer(model, BATCH, arguments.latent, what, TURN));
             let times = rounds(arguments.rounds.div_ceil(3), &mut [&mut ours, &mut theirs])?;
             let rate = |ms: Option<f64>| ms.map(|ms| BATCH as f64 / ms * 1e3);
@@ -177,16 +230,21 @@ fn inference(arguments: &Arguments, torch: Option<&Torch>, images: &Images) -> R
 
 fn epochs(arguments: &Arguments, torch: Option<&Torch>, images: &Images) -> Result<()> {
     println!(
-        "\none epoch over {} images with data loading, seconds\nmodel        ours   eager | ours/eager",
+        "\none epoch over {} images with data loading, seconds\nmodel      batch   ours   eager  ours images/s | ours/eager",
         images.len()
     );
     for &model in &arguments.models {
-        let mut subject = Subject::new(model, model.batch(), arguments.latent, images)?;
-        let mut ours = || subject.epoch(images).map(Some);
-        let mut theirs = || torch.map_or(Ok(None), |torch| torch.epoch(model, model.batch(), arguments.latent));
-        let times = rounds(1, &mut [&mut ours, &mut theirs])?;
-        let ours = times[0].unwrap_or(f64::NAN);
-        println!("{:<10} {ours:>6.2} {:>7} | {:>10}", model.name(), show(times[1]), ratio(ours, times[1]));
+        let own = [model.batch()];
+        for &batch in if arguments.batch.is_empty() { &own[..] } else { &arguments.batch } {
+            let mut subject = Subject::new(model, batch, arguments.latent, images)?;
+            let mut ours = || subject.epoch(images).map(Some);
+            let mut theirs = || torch.map_or(Ok(None), |torch| torch.epoch(model, batch, arguments.latent));
+            let times = rounds(1, &mut [&mut ours, &mut theirs])?;
+            let ours = times[0].unwrap_or(f64::NAN);
+            let (rate, theirs) = (images.len() as f64 / ours, show(times[1]));
+            let name = model.name();
+            println!("{name:<10} {batch:>5} {ours:>6.2} {theirs:>7} {rate:>14.0} | {:>10}", ratio(ours, times[1]));
+        }
     }
     Ok(())
 }

@@ -61,7 +61,7 @@ pub(crate) struct Subject {
 
 impl Subject {
     pub(crate) fn new(model: Model, batch: usize, latent: Option<usize>, images: &Images) -> Result<Self> {
-        let device = Device::Cpu;
+        let device = images.device().clone();
         let latent = latent.unwrap_or(model.latent());
         let (vae, multiplications, first): (Box<dyn Vae>, usize, usize) = match model {
             Model::Conv => {
@@ -116,6 +116,7 @@ impl Subject {
         let start = Instant::now();
         let trainer = Trainer::new(Elbo::default()).epochs(1).batch_size(self.batch.labels.len()).quiet();
         trainer.fit(self.vae.as_mut(), images)?;
+        images.device().synchronize()?;
         Ok(start.elapsed().as_secs_f64())
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 use vae_core::prelude::*;
 
-use crate::models::Model;
+use super::models::Model;
 
 pub(crate) struct Torch {
     process: RefCell<(Child, ChildStdin, BufReader<ChildStdout>)>,
@@ -23,7 +23,7 @@ fn failed(what: impl std::fmt::Display) -> Error {
 }
 
 impl Torch {
-    pub(crate) fn start(python: &Path, images: &Images) -> Result<Self> {
+    pub(crate) fn start(python: &Path, images: &Images, device: &str) -> Result<Self> {
         let mut pixels = tempfile::NamedTempFile::new().map_err(failed)?;
         for chunk in images.chunks(5_000)? {
             let bytes = (chunk?.images * 255.0)?.round()?.to_dtype(DType::U8)?.flatten_all()?.to_vec1::<u8>()?;
@@ -36,6 +36,7 @@ impl Torch {
             .arg(script.path())
             .arg(pixels.path())
             .arg(rayon::current_num_threads().to_string())
+            .arg(device)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::Images;
 use crate::random::Random;
-use crate::{Error, Result};
+use crate::{Error, Result, cuda};
 
 /// Some images as a tensor, with their labels.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Batches {
     order: Vec<usize>,
     size: usize,
     next: usize,
+    /// The order on a CUDA device: one copy for the whole pass.
+    on_device: Option<Tensor>,
 }
 
 impl Images {
@@ -57,7 +59,8 @@ impl Images {
         if self.is_empty() {
             return Err(Error::argument("batches of an empty set: expected at least one image"));
         }
-        Ok(Batches { images: self.clone(), order, size, next: 0 })
+        let on_device = self.order_on_device(&order)?;
+        Ok(Batches { images: self.clone(), order, size, next: 0, on_device })
     }
 }
 
@@ -67,8 +70,15 @@ impl Iterator for Batches {
     fn next(&mut self) -> Option<Self::Item> {
         let end = self.next.saturating_add(self.size).min(self.order.len());
         let indices = self.order.get(self.next..end).filter(|indices| !indices.is_empty())?;
-        self.next = end;
-        Some(self.images.batch(indices))
+        let start = std::mem::replace(&mut self.next, end);
+        let Some((order, bytes)) = self.on_device.as_ref().zip(self.images.resident()) else {
+            return Some(self.images.batch(indices));
+        };
+        let gather = || -> Result<Batch> {
+            let images = cuda::images::gather(bytes, &order.narrow(0, start, end - start)?, self.images.shape())?;
+            Ok(Batch { images, labels: indices.iter().map(|&i| self.images.labels()[i]).collect() })
+        };
+        Some(gather())
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -8,8 +8,9 @@
 //! | `blur:1.0` | Σ w(i)·w(j)·x(· + i, · + j), w(i) ∝ exp(−i²/(2·1.0²)) |
 //!
 //! Images are (B, C, H, W) in [0, 1] and stay so. The noise is drawn anew at each call, for each image (and, where it
-//! is noise of pixels, for each channel) from the generator that is passed in, and the work is done on the CPU, so the
-//! same seed gives the same corrupted images on every device.
+//! is noise of pixels, for each channel) from the generator that is passed in: the same seed gives the same corrupted images
+//! on every device, to rounding. A CUDA device does the noise itself, without the check of the pixels (which would make it
+//! wait); squares and blurs are made on the CPU.
 //!
 //! ```
 //! use vae_core::{candle::{Device, Tensor}, data::Corruption, random::Random};
@@ -28,7 +29,7 @@ use candle_core::{DType, Device, Tensor};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, random::Random};
+use crate::{Error, Result, cuda, random::Random};
 
 /// The forms in which a [`Corruption`] is written.
 const FORMS: &str = "gaussian:0.2 (standard deviation, 0 or more), salt-and-pepper:0.1 (share of the pixels, 0 to 1), \
@@ -97,6 +98,11 @@ impl Corruption {
         {
             return Err(Error::argument(format!("the corruption {self} does not fit into images of {h}×{w} pixels")));
         }
+        if cuda::takes(images)
+            && let Some(corrupted) = self.on_device(&images.detach(), random)?
+        {
+            return Ok(corrupted);
+        }
         let mut pixels = unit_pixels("images to corrupt", images)?;
         match *self {
             Self::Gaussian { std } => {
@@ -131,6 +137,26 @@ impl Corruption {
         Ok(Tensor::from_vec(pixels, images.shape(), &Device::Cpu)?
             .to_dtype(images.dtype())?
             .to_device(images.device())?)
+    }
+}
+
+impl Corruption {
+    /// The same where the images are, for noise of pixels. Nothing is read back, so pixels are not checked: what is not a
+    /// number stays so, and what is outside of [0, 1] is clipped or left.
+    fn on_device(&self, images: &Tensor, random: &mut Random) -> Result<Option<Tensor>> {
+        Ok(match *self {
+            Self::Gaussian { std } => {
+                let noise = random.normal(images.shape(), images.device())?;
+                Some((images + (noise * std.min(f64::from(f32::MAX)))?)?.clamp(0f32, 1f32)?)
+            }
+            Self::SaltAndPepper { share } => {
+                let u = random.uniform(images.shape(), images.device())?;
+                let (touched, black) = (u.lt(share as f32)?, u.lt(share as f32 / 2.0)?);
+                let salted = touched.where_cond(&images.ones_like()?, images)?;
+                Some(black.where_cond(&images.zeros_like()?, &salted)?)
+            }
+            Self::Mask { .. } | Self::Blur { .. } => None,
+        })
     }
 }
 

@@ -3,10 +3,11 @@
 //! A byte b is the intensity b/255 in [0, 1]. 60,000 MNIST images are 47 MB of bytes and would be 188 MB of floats.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{Device, Tensor};
 
+use crate::cuda;
 use crate::random::Random;
 use crate::{Error, Result};
 
@@ -19,6 +20,8 @@ pub struct Images {
     labels: Arc<Vec<u8>>,
     shape: (usize, usize, usize),
     device: Device,
+    /// The bytes on a CUDA device, (N · C·H·W,), from the first batch on; `None` when they do not fit there.
+    resident: Arc<OnceLock<Option<Tensor>>>,
 }
 
 impl Images {
@@ -39,7 +42,8 @@ impl Images {
                 pixels.len()
             )));
         }
-        Ok(Self { pixels: Arc::new(pixels), labels: Arc::new(labels), shape, device: device.clone() })
+        let (pixels, labels, resident) = (Arc::new(pixels), Arc::new(labels), Arc::default());
+        Ok(Self { pixels, labels, shape, device: device.clone(), resident })
     }
 
     /// How many images there are.
@@ -69,7 +73,7 @@ impl Images {
 
     /// The same images, with tensors on another device.
     pub fn to_device(&self, device: &Device) -> Self {
-        Self { device: device.clone(), ..self.clone() }
+        Self { device: device.clone(), resident: Arc::default(), ..self.clone() }
     }
 
     /// The label of every image.
@@ -159,6 +163,9 @@ impl Images {
     /// # Errors
     /// When an index is past the end, or candle cannot make the tensor.
     pub fn at(&self, indices: &[usize]) -> Result<Tensor> {
+        if let Some((bytes, order)) = self.resident().zip(self.order_on_device(indices)?) {
+            return cuda::images::gather(bytes, &order, self.shape);
+        }
         let images = indices.iter().map(|&index| self.image_or_error(index)).collect::<Result<Vec<_>>>()?;
         self.to_tensor(images.len(), &images)
     }
@@ -194,16 +201,41 @@ impl Images {
 
     /// The same labels, shape and device with other pixels of the same number.
     pub(crate) fn with_pixels(&self, pixels: Vec<u8>) -> Self {
-        Self { pixels: Arc::new(pixels), ..self.clone() }
+        Self { pixels: Arc::new(pixels), resident: Arc::default(), ..self.clone() }
     }
 
     fn with(&self, pixels: Vec<u8>, labels: Vec<u8>) -> Self {
-        Self { pixels: Arc::new(pixels), labels: Arc::new(labels), ..self.clone() }
+        Self { pixels: Arc::new(pixels), labels: Arc::new(labels), resident: Arc::default(), ..self.clone() }
     }
 
     fn image_or_error(&self, index: usize) -> Result<&[u8]> {
         self.image(index)
             .ok_or_else(|| Error::argument(format!("image {index}: there are {} images, counted from 0", self.len())))
+    }
+
+    /// The bytes on a CUDA device, copied there once.
+    pub(super) fn resident(&self) -> Option<&Tensor> {
+        if !cuda::on(&self.device) || self.is_empty() {
+            return None;
+        }
+        // Too large for the device, batches are made on the CPU.
+        let copy = || Tensor::from_slice(&self.pixels, self.pixels.len(), &self.device).ok();
+        self.resident.get_or_init(copy).as_ref()
+    }
+
+    /// Indices on a CUDA device, (B,); `None` on others, and for none.
+    ///
+    /// # Errors
+    /// When an index is past the end.
+    pub(super) fn order_on_device(&self, indices: &[usize]) -> Result<Option<Tensor>> {
+        if !cuda::on(&self.device) || indices.is_empty() {
+            return Ok(None);
+        }
+        for &index in indices {
+            self.image_or_error(index)?;
+        }
+        let order: Vec<u32> = indices.iter().map(|&index| index as u32).collect();
+        Ok(Some(Tensor::from_vec(order, indices.len(), &self.device)?))
     }
 
     fn to_tensor(&self, n: usize, parts: &[&[u8]]) -> Result<Tensor> {

@@ -14,7 +14,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp3, Device, Layout, Shape, Tenso
 
 use super::{Likelihood, batched, same_shape, sigmoid, softplus, sum_per_item};
 use crate::{
-    Result,
+    Result, cuda,
     kernels::{
         bernoulli::{self, log_prob, logits_gradient},
         slices::{in_float32_on_cpu, slice, with_slice},
@@ -59,6 +59,9 @@ impl Likelihood for Bernoulli {
     /// Σ x·l − ln(1 + eˡ), finite for every finite logit: `max(l,0) − l·x + log1p(exp(−|l|))`, negated.
     fn log_prob(&self, x: &Tensor) -> Result<Tensor> {
         same_shape("x of a Bernoulli", x, &self.logits)?;
+        if cuda::takes(x) && cuda::takes(&self.logits) {
+            return cuda::dist::bernoulli(&self.logits, x);
+        }
         if in_float32_on_cpu(x) && in_float32_on_cpu(&self.logits) {
             let logits = self.logits.contiguous()?;
             let source = self.outlet.as_ref().map_or(&logits, Outlet::token);
@@ -70,6 +73,9 @@ impl Likelihood for Bernoulli {
 
     /// σ(l).
     fn mean(&self) -> Result<Tensor> {
+        if cuda::takes(&self.logits) {
+            return cuda::dist::sigmoid(&self.logits);
+        }
         if in_float32_on_cpu(&self.logits) {
             return Ok(self.logits.contiguous()?.apply_op1(Mean)?);
         }

@@ -16,7 +16,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Shape, Tenso
 
 use super::{LN_2PI, batched, gaussian::gaussian_log_prob, same_shape, sum_per_item};
 use crate::{
-    Result,
+    Result, cuda,
     kernels::{
         gaussian,
         slices::{in_float32_on_cpu, slice, with_slice},
@@ -79,6 +79,9 @@ impl DiagonalGaussian {
     /// [`crate::Error::Shape`] unless ε has the shape of `mu`.
     pub fn rsample_with(&self, epsilon: &Tensor) -> Result<Tensor> {
         same_shape("epsilon of a diagonal Gaussian", epsilon, &self.mu)?;
+        if cuda::takes(&self.mu) && cuda::takes(&self.log_var) && cuda::takes(epsilon) && !epsilon.track_op() {
+            return cuda::dist::rsample(&self.mu, &self.log_var, epsilon);
+        }
         if self.fused() && in_float32_on_cpu(epsilon) && !epsilon.track_op() {
             let (mu, log_var) = (self.mu.contiguous()?, self.log_var.contiguous()?);
             return Ok(mu.apply_op3(&log_var, &epsilon.contiguous()?, Rsample)?);
@@ -104,6 +107,9 @@ impl DiagonalGaussian {
 
     /// KL(q ‖ N(0, I)) in closed form, in nats: (B,).
     pub fn kl_to_standard(&self) -> Result<Tensor> {
+        if cuda::takes(&self.mu) && cuda::takes(&self.log_var) {
+            return cuda::dist::kl(&self.mu, &self.log_var);
+        }
         if self.fused() {
             return Ok(self.mu.contiguous()?.apply_op2(&self.log_var.contiguous()?, KlToStandard)?);
         }

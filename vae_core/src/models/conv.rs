@@ -115,7 +115,7 @@ impl Vae for ConvVae {
             return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
         }
         check_type("images to encode", x, &self.params)?;
-        posterior(&self.with_heads, x, self.config.latent)
+        posterior(&self.with_heads, x)
     }
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {

@@ -169,7 +169,7 @@ impl Vae for MlpVae {
             return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
         }
         check_type("images to encode", x, &self.params)?;
-        posterior(&self.encoder, x, self.config.latent)
+        posterior(&self.encoder, x)
     }
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {

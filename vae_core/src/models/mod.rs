@@ -191,11 +191,9 @@ fn check_codes(z: &Tensor, latent: usize, params: &Params) -> Result<()> {
 }
 
 /// What an encoder whose last layer is both heads says of x.
-fn posterior(encoder: &Stack, x: &Tensor, latent: usize) -> Result<DiagonalGaussian> {
-    let heads = encoder.forward(x)?;
-    // Contiguous here, once, and not in each operation on them.
-    let half = |first| heads.narrow(1, first, latent)?.contiguous();
-    DiagonalGaussian::new(half(0)?, half(latent)?)
+fn posterior(encoder: &Stack, x: &Tensor) -> Result<DiagonalGaussian> {
+    let (mu, log_var) = encoder.forward_pair(x)?;
+    DiagonalGaussian::new(mu, log_var)
 }
 
 impl Observation {

@@ -62,7 +62,7 @@ fn leak(activation: Option<Activation>) -> Option<f32> {
 }
 
 /// Whether the derivative can be told from the value, which all of this relies on.
-fn supported(activation: Option<Activation>) -> bool {
+pub(super) fn supported(activation: Option<Activation>) -> bool {
     !matches!(activation, Some(Activation::LeakyRelu(slope)) if !(0.0..=1.0).contains(&slope))
 }
 

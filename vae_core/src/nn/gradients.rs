@@ -26,6 +26,8 @@ use crate::{Result, kernels::scratch::Scratch};
 thread_local! {
     /// Parameters with their gradients, while [`backward`] runs.
     static COLLECTED: RefCell<Option<Vec<(Tensor, Scratch)>>> = const { RefCell::new(None) };
+    /// The same for parameters on a device.
+    static COLLECTED_TENSORS: RefCell<Option<Vec<(Tensor, Tensor)>>> = const { RefCell::new(None) };
 }
 
 /// What [`backward`] found: a gradient for each variable that the loss depends on.
@@ -89,9 +91,18 @@ impl fmt::Debug for Gradients {
 /// [`crate::Error::Candle`] for an operation without a gradient.
 pub fn backward(loss: &Tensor) -> Result<Gradients> {
     COLLECTED.set(Some(vec![]));
+    COLLECTED_TENSORS.set(Some(vec![]));
     let store = loss.backward();
+    let (collected, tensors) = (COLLECTED.take(), COLLECTED_TENSORS.take());
     let mut gradients = Gradients { store: store?, collected: vec![] };
-    for (parameter, mut numbers) in COLLECTED.take().unwrap_or_default() {
+    for (parameter, gradient) in tensors.unwrap_or_default() {
+        let sum = match gradients.store.remove(&parameter) {
+            Some(other) => (other + gradient)?,
+            None => gradient,
+        };
+        gradients.store.insert(&parameter, sum);
+    }
+    for (parameter, mut numbers) in collected.unwrap_or_default() {
         // A parameter may be used by several stacks, and by other operations too.
         let earlier = gradients.collected.iter().position(|(other, _)| other.id() == parameter.id());
         if let Some(at) = earlier {
@@ -117,5 +128,16 @@ pub(super) fn collect(parameter: &Tensor, gradient: Scratch) -> candle_core::Res
             Ok(None)
         }
         _ => Tensor::from_vec(gradient.to_vec(), parameter.shape(), &Device::Cpu).map(Some),
+    })
+}
+
+/// The same for the gradient of a parameter on a device.
+pub(super) fn collect_tensor(parameter: &Tensor, gradient: Tensor) -> Result<Option<Tensor>> {
+    COLLECTED_TENSORS.with_borrow_mut(|collected| match collected {
+        Some(collected) if parameter.is_variable() => {
+            collected.push((parameter.clone(), gradient));
+            Ok(None)
+        }
+        _ => Ok(Some(gradient)),
     })
 }

@@ -3,6 +3,7 @@
 mod activation;
 mod conv;
 mod conv_transpose;
+mod cuda;
 mod fused;
 mod gradients;
 mod init;

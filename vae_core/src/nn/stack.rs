@@ -16,7 +16,7 @@
 
 use candle_core::Tensor;
 
-use super::{Activation, Conv2d, ConvTranspose2d, Linear, Outlet, fused};
+use super::{Activation, Conv2d, ConvTranspose2d, Linear, Outlet, cuda, fused};
 use crate::{Error, Result};
 
 /// What a [`Stack`] is made of.
@@ -157,10 +157,31 @@ impl Stack {
     /// The same with the way back for the output's gradient, where there is one.
     pub(crate) fn forward_with_outlet(&self, x: &Tensor) -> Result<(Tensor, Option<Outlet>)> {
         let shapes = self.shapes(x.dims().get(1..).unwrap_or_default())?;
+        if let Some(y) = cuda::forward(&self.layers, &shapes, x)? {
+            return Ok((y, None));
+        }
         Ok(match fused::forward(&self.layers, &shapes, x)? {
             Some((y, outlet)) => (y, Some(outlet)),
             None => (self.reference(x)?, None),
         })
+    }
+
+    /// The outputs of both layers of a [`Layer::Pair`] at the end: (B, out₁) and (B, out₂), on their own and contiguous.
+    ///
+    /// # Errors
+    /// Those of [`Stack::shapes`], and [`Error::Argument`] for a stack that ends otherwise.
+    pub(crate) fn forward_pair(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+        let shapes = self.shapes(x.dims().get(1..).unwrap_or_default())?;
+        if let Some(pair) = cuda::forward_pair(&self.layers, &shapes, x)? {
+            return Ok(pair);
+        }
+        let Some((Layer::Pair(first, second), _)) = self.layers.last() else {
+            return Err(Error::argument("expected a stack that ends in a pair of layers"));
+        };
+        let y = self.forward(x)?;
+        let (first, second) = (first.bias.elem_count(), second.bias.elem_count());
+        // Contiguous here, once, and not in each operation on them.
+        Ok((y.narrow(1, 0, first)?.contiguous()?, y.narrow(1, first, second)?.contiguous()?))
     }
 
     /// The same by candle's own operations, on any device and in any precision.

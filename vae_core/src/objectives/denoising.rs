@@ -125,9 +125,7 @@ impl Objective for Denoising {
             }
             Criterion::Mixture { draws } => self.mixture(vae, &batch.images, draws, noise)?,
         };
-        let (reconstruction, kl) = (reconstruction.mean_all()?, kl.mean_all()?);
-        let loss = ((&kl * beta)? - &reconstruction)?;
-        Ok(Terms { loss, reconstruction, kl, beta })
+        Terms::weighted(&reconstruction, &kl, beta)
     }
 
     fn config(&self) -> serde_json::Value {

@@ -55,10 +55,8 @@ impl Objective for Elbo {
         let beta = self.beta_at(epoch);
         let q = vae.encode(&batch.images)?;
         let z = q.rsample(noise)?;
-        let reconstruction = vae.decode(&z)?.log_prob(&batch.images)?.mean_all()?;
-        let kl = q.kl_to_standard()?.mean_all()?;
-        let loss = ((&kl * beta)? - &reconstruction)?;
-        Ok(Terms { loss, reconstruction, kl, beta })
+        let reconstruction = vae.decode(&z)?.log_prob(&batch.images)?;
+        Terms::weighted(&reconstruction, &q.kl_to_standard()?, beta)
     }
 
     fn config(&self) -> serde_json::Value {

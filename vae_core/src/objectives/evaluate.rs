@@ -1,10 +1,11 @@
 //! An objective's terms over a whole set of images.
 
+use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{Objective, Terms};
 use crate::{
-    Error, Result,
+    Error, Result, cuda,
     data::{Images, binarize},
     models::Vae,
     random::Random,
@@ -27,22 +28,57 @@ pub struct Means {
 }
 
 /// A running mean of terms, each batch weighted by its images.
+///
+/// What lies on a device stays there until somebody asks: reading a number back waits for all work before it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Accumulator {
     images: f64,
     sums: [f64; 3],
+    /// Loss, reconstruction and KL of batches that were not read back yet, with their images.
+    waiting: Vec<([Tensor; 3], usize)>,
+    /// How many batches were read.
+    batches: u64,
 }
 
 impl Accumulator {
     /// Adds the terms of a batch.
     ///
     /// # Errors
-    /// [`Error::NotFinite`], naming the term, when one is NaN or infinite; nothing is added then.
+    /// [`Error::NotFinite`], naming the term, when one is NaN or infinite; nothing is added then. On a device that is found
+    /// out in [`Accumulator::read`].
     pub(crate) fn add(&mut self, terms: &Terms, images: usize) -> Result<()> {
-        let scalar = |t: &candle_core::Tensor| -> Result<f64> {
-            Ok(t.detach().to_dtype(candle_core::DType::F64)?.to_scalar::<f64>()?)
-        };
-        let values = [scalar(&terms.loss)?, scalar(&terms.reconstruction)?, scalar(&terms.kl)?];
+        let all = [&terms.loss, &terms.reconstruction, &terms.kl];
+        if !terms.loss.device().is_cpu() || cuda::on(terms.loss.device()) {
+            self.waiting.push((all.map(Tensor::detach), images));
+            return Ok(());
+        }
+        let scalar = |t: &Tensor| -> Result<f64> { Ok(t.detach().to_dtype(DType::F64)?.to_scalar::<f64>()?) };
+        self.add_numbers([scalar(all[0])?, scalar(all[1])?, scalar(all[2])?], images)
+    }
+
+    /// Reads what waits on a device, all of it at once.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`], naming the term, for the first batch with one that is NaN or infinite.
+    pub(crate) fn read(&mut self) -> Result<()> {
+        let waiting = std::mem::take(&mut self.waiting);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let scalars: Vec<&Tensor> = waiting.iter().flat_map(|(terms, _)| terms).collect();
+        let numbers = Tensor::stack(&scalars, 0)?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+        for (values, (_, images)) in numbers.chunks_exact(3).zip(&waiting) {
+            self.add_numbers([values[0], values[1], values[2]], *images)?;
+        }
+        Ok(())
+    }
+
+    /// How many batches were added and read.
+    pub(crate) fn batches(&self) -> u64 {
+        self.batches
+    }
+
+    fn add_numbers(&mut self, values: [f64; 3], images: usize) -> Result<()> {
         if values.iter().any(|value| !value.is_finite()) {
             let [loss, reconstruction, kl] = values;
             return Err(Error::NotFinite(format!("loss {loss}, reconstruction {reconstruction}, KL {kl}")));
@@ -51,9 +87,11 @@ impl Accumulator {
             *sum += value * images as f64;
         }
         self.images += images as f64;
+        self.batches += 1;
         Ok(())
     }
 
+    /// The means over all that was read.
     pub(crate) fn means(&self) -> Means {
         let [loss, reconstruction, kl] = self.sums.map(|sum| sum / self.images.max(1.0));
         Means { loss, elbo: reconstruction - kl, reconstruction, kl }
@@ -76,6 +114,10 @@ pub fn evaluate(
     if images.is_empty() {
         return Err(Error::argument("there are no images to evaluate on"));
     }
+    let place = |error, batch: usize| match error {
+        Error::NotFinite(what) => Error::NotFinite(format!("evaluation, images {} and on: {what}", batch * BATCH)),
+        other => other,
+    };
     let noise = Random::new(seed);
     let mut sum = Accumulator::default();
     for (i, batch) in images.chunks(BATCH)?.enumerate() {
@@ -84,11 +126,8 @@ pub fn evaluate(
             batch.images = binarize(&batch.images, &mut noise)?;
         }
         let terms = objective.terms(vae, &batch, f64::INFINITY, &mut noise)?;
-        let place = |error| match error {
-            Error::NotFinite(what) => Error::NotFinite(format!("evaluation, images {} and on: {what}", i * BATCH)),
-            other => other,
-        };
-        sum.add(&terms, batch.labels.len()).map_err(place)?;
+        sum.add(&terms, batch.labels.len()).map_err(|error| place(error, i))?;
     }
+    sum.read().map_err(|error| place(error, sum.batches() as usize))?;
     Ok(sum.means())
 }

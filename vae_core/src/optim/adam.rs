@@ -5,7 +5,8 @@
 //! θ ← θ − α · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
 //! ```
 //! candle's `AdamW` decays weights by 0.01 unless told otherwise and makes a dozen passes of tensor operations per
-//! parameter. Here the CPU makes one in place; other devices use candle's operations.
+//! parameter. Here the CPU makes one in place, a CUDA
+//! device one launch for all parameters; Metal uses candle's operations.
 //!
 //! ```
 //! use vae_core::{candle::{Device, Var}, nn::Params, optim::{Adam, AdamConfig}};
@@ -26,7 +27,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Result,
+    Error, Result, cuda,
     kernels::{
         in_pool,
         slices::{in_float32_on_cpu, with_slice},
@@ -123,6 +124,10 @@ impl Adam {
         // The means start at 0, so for the first steps they are too small, by known factors.
         let (first, root) = (1.0 - beta1.powi(steps), (1.0 - beta2.powi(steps)).sqrt());
         let update = Update { beta1, beta2, scale, rate: learning_rate * root / first, epsilon: epsilon * root };
+        if self.slots.iter().any(|slot| cuda::on(slot.var.device())) {
+            // On this thread: another one might have another CUDA stream.
+            return self.slots_on_device(gradients, &update);
+        }
         in_pool(|| {
             for Slot { var, m, v, .. } in &self.slots {
                 match gradients.gradient(var) {
@@ -130,17 +135,34 @@ impl Adam {
                     Some(Gradient::Tensor(gradient)) if in_float32_on_cpu(var) && in_float32_on_cpu(gradient) => {
                         with_slice(&gradient.contiguous()?, |gradient| update.in_place(var, gradient, m, v))?;
                     }
-                    Some(Gradient::Tensor(gradient)) => {
-                        m.set(&((m.as_tensor() * beta1)? + (gradient * ((1.0 - beta1) * scale))?)?)?;
-                        v.set(&((v.as_tensor() * beta2)? + (gradient.sqr()? * ((1.0 - beta2) * scale * scale))?)?)?;
-                        let denominator = v.sqrt()?.affine(1.0, update.epsilon)?;
-                        var.set(&(var.as_tensor() - (m.as_tensor() * update.rate)?.div(&denominator)?)?)?;
-                    }
+                    Some(Gradient::Tensor(gradient)) => update.by_candle(var, gradient, m, v)?,
                     None => {}
                 }
             }
             Ok(())
         })
+    }
+
+    /// One launch for all float32 parameters, candle's operations for others.
+    fn slots_on_device(&self, gradients: &impl GradientSource, update: &Update) -> Result<()> {
+        let mut together = vec![];
+        for Slot { var, m, v, .. } in &self.slots {
+            let gradient = match gradients.gradient(var) {
+                Some(Gradient::Tensor(gradient)) => gradient.contiguous()?,
+                Some(Gradient::Numbers(numbers)) => Tensor::from_slice(numbers, var.shape(), var.device())?,
+                None => continue,
+            };
+            if cuda::takes(var) && cuda::takes(&gradient) {
+                together.push((var, gradient, m, v));
+            } else {
+                update.by_candle(var, &gradient, m, v)?;
+            }
+        }
+        let slots: Vec<cuda::adam::Slot> =
+            together.iter().map(|(var, gradient, m, v)| [var.as_tensor(), gradient, m, v]).collect();
+        let Update { rate, epsilon, .. } = *update;
+        let ([keep1, take1], [keep2, take2]) = update.factors();
+        cuda::adam::step(&slots, [keep1, take1, keep2, take2, rate, epsilon])
     }
 
     /// The running means by name, `m.{parameter}` and `v.{parameter}`; with [`Adam::steps`] all that a checkpoint needs.
@@ -189,6 +211,22 @@ struct Update {
 }
 
 impl Update {
+    /// What the old means and the new gradient (squared) are multiplied by.
+    fn factors(&self) -> ([f64; 2], [f64; 2]) {
+        let Self { beta1, beta2, scale, .. } = *self;
+        ([beta1, (1.0 - beta1) * scale], [beta2, (1.0 - beta2) * scale * scale])
+    }
+
+    /// By candle's own operations, on any device and in any precision.
+    fn by_candle(&self, theta: &Var, g: &Tensor, m: &Var, v: &Var) -> Result<()> {
+        let ([keep1, take1], [keep2, take2]) = self.factors();
+        m.set(&((m.as_tensor() * keep1)? + (g * take1)?)?)?;
+        v.set(&((v.as_tensor() * keep2)? + (g.sqr()? * take2)?)?)?;
+        let denominator = v.sqrt()?.affine(1.0, self.epsilon)?;
+        theta.set(&(theta.as_tensor() - (m.as_tensor() * self.rate)?.div(&denominator)?)?)?;
+        Ok(())
+    }
+
     /// One pass over parameter, gradient and both means.
     fn in_place(&self, theta: &Var, g: &[f32], m: &Var, v: &Var) -> Result<()> {
         // candle hands out one tensor to write to at a time, so each is asked for inside the other's turn.
@@ -218,10 +256,9 @@ impl WithSimd for Chunk<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Update { beta1, beta2, scale, rate, epsilon } = *self.update;
-        let [keep1, take1] = [beta1, (1.0 - beta1) * scale].map(|x| x as f32);
-        let [keep2, take2] = [beta2, (1.0 - beta2) * scale * scale].map(|x| x as f32);
-        let [rate, epsilon] = [rate, epsilon].map(|x| x as f32);
+        let (first, second) = self.update.factors();
+        let ([keep1, take1], [keep2, take2]) = (first.map(|x| x as f32), second.map(|x| x as f32));
+        let [rate, epsilon] = [self.update.rate, self.update.epsilon].map(|x| x as f32);
         for (((theta, &g), m), v) in self.theta.iter_mut().zip(self.g).zip(self.m).zip(self.v) {
             *m = keep1 * *m + take1 * g;
             *v = keep2 * *v + take2 * g * g;

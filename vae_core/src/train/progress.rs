@@ -34,12 +34,15 @@ impl Progress {
         }
     }
 
-    /// A line in the middle of an epoch, when the last one is long ago.
+    /// Whether the last line is long ago.
+    pub(super) fn is_due(&self) -> bool {
+        self.verbose && self.last.elapsed() >= QUIET
+    }
+
+    /// A line in the middle of an epoch.
     pub(super) fn step(&mut self, place: &Place, means: Means, images_per_second: f64) {
-        if self.last.elapsed() >= QUIET {
-            self.say(&line(place, means, None, images_per_second));
-            self.last = Instant::now();
-        }
+        self.say(&line(place, means, None, images_per_second));
+        self.last = Instant::now();
     }
 
     /// The line at the end of an epoch.

@@ -189,8 +189,8 @@ impl Trainer {
     /// - [`Error::Shape`] for images of another size than the model's
     /// - whatever the objective says of a first batch, before anything is written
     /// - [`Error::File`] for a checkpoint folder in use, or holding another run
-    /// - [`Error::NotFinite`] when a loss, its parts or a weight is NaN or infinite: training stops there and the last
-    ///   checkpoint stays as it is
+    /// - [`Error::NotFinite`] when a loss, its parts or a weight is NaN or infinite: training stops there (on a GPU, when a line
+    ///   is due or the epoch ends) and the last checkpoint stays as it is
     pub fn fit(&self, vae: &mut dyn Vae, images: &Images) -> Result<History> {
         self.check(vae, images)?;
         let config = &self.config;
@@ -272,6 +272,7 @@ impl Trainer {
         let mut sum = Accumulator::default();
         let mut seen = 0;
         let mut beta = 0.0;
+        let before = adam.steps();
         for (step, batch) in train.batches(config.batch_size, &mut shuffle)?.enumerate() {
             let (mut batch, mut noise) = (batch?, noise.stream(step as u64));
             if config.binarize {
@@ -290,9 +291,13 @@ impl Trainer {
             beta = terms.beta;
             seen += batch.labels.len();
             let images_left = (config.epochs - epoch + 1) as f64 * train.len() as f64 - seen as f64;
-            let place = Place { epoch, epochs: config.epochs, step: adam.steps(), images_left };
-            progress.step(&place, sum.means(), seen as f64 / start.elapsed().as_secs_f64());
+            if progress.is_due() {
+                self.read(&mut sum, epoch, before)?;
+                let place = Place { epoch, epochs: config.epochs, step: adam.steps(), images_left };
+                progress.step(&place, sum.means(), seen as f64 / start.elapsed().as_secs_f64());
+            }
         }
+        self.read(&mut sum, epoch, before)?;
         if !vae.params().all_finite()? {
             let what = "a weight is NaN or infinite though every loss was a number".into();
             return Err(self.not_finite(Error::NotFinite(what), epoch, adam.steps()));
@@ -307,6 +312,11 @@ impl Trainer {
             images_per_second: train.len() as f64 / seconds.max(1e-9),
             seconds,
         })
+    }
+
+    /// Reads the losses that are still on a device. There, a loss that is no number is found out only now, some steps late.
+    fn read(&self, sum: &mut Accumulator, epoch: usize, before: u64) -> Result<()> {
+        sum.read().map_err(|error| self.not_finite(error, epoch, before + sum.batches() + 1))
     }
 
     fn restore(&self, folder: Option<&Folder>, vae: &dyn Vae, adam: &mut Adam, identity: &Value) -> Result<History> {

@@ -295,8 +295,9 @@ pub(crate) fn arguments() -> Target {
     let read = |path: &Path| {
         let test = std::env::current_exe().unwrap();
         let example = test.parent().unwrap().parent().unwrap().join("examples").join("train");
-        let output =
-            Command::new(example).args(["--summary", "--resume"]).arg(path.parent().unwrap()).output().unwrap();
+        let mut program = Command::new(example);
+        program.args(["--summary", "--resume"]).arg(path.parent().unwrap()).env("VAE_CORE_DEVICE", "cpu");
+        let output = program.output().unwrap();
         let problem = String::from_utf8_lossy(&output.stderr).into_owned();
         match output.status.code() {
             Some(0) => Ok(()),
