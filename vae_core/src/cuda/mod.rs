@@ -4,7 +4,7 @@
 //!
 //! Linux on x86-64, a driver of release 580 or later (`nvidia-smi` shows it), a C++ compiler, and 3 GB of disk. The CUDA toolkit
 //! is fetched from PyPI into the user's cache folder (500 MB, once) unless `CUDA_HOME` names one; with an older driver, install a
-//! toolkit of its age and name it.
+//! toolkit of its age and name it. (Not 13.0 as it comes: its cuBLAS lacks functions that a notebook's shared library binds.)
 //!
 //! # The switch
 //!
