@@ -156,7 +156,9 @@ fn ratio(ours: f64, theirs: Option<f64>) -> String {
 
 fn run(arguments: &Arguments) -> Result<()> {
     let device = arguments.device.device()?;
+    let start = Instant::now();
     let images = data::digits(&device)?.train;
+    println!("drawn in {:.1} s", start.elapsed().as_secs_f64());
     let place = arguments.device.name();
     let torch = arguments.torch.as_deref().map(|python| Torch::start(python, &images, place)).transpose()?;
     println!("training step on {}, milliseconds: forward, backward, Adam", vae_core::device::describe(&device));
