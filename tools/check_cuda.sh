@@ -37,7 +37,8 @@ sizes() {
 echo "CUDA toolkit in $CUDA_HOME, for compute capability $CUDA_COMPUTE_CAP"
 phase "machine code of our kernels" "$CUDA_HOME/bin/nvcc" -arch="sm_$CUDA_COMPUTE_CAP" -cubin -o /dev/null vae_core/src/cuda/kernels.cu
 phase "lints with cuda" cargo clippy "${cuda[@]}" --all-targets --quiet -- -D warnings
-phase "library, tests and programs with cuda" cargo test "${cuda[@]}" --lib --tests --examples --no-run
+phase "library and tests with cuda" cargo test "${cuda[@]}" --lib --tests --no-run
+phase "programs with cuda" cargo build "${cuda[@]}" --examples
 phase "kernels" cargo test "${cuda[@]}" --lib -- cuda device
 phase "tests on a device" cargo test "${cuda[@]}" --test cuda -- --nocapture
 phase "which device" says_which_device
