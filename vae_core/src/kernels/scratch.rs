@@ -21,9 +21,9 @@ const SLACK: usize = ALIGNMENT / size_of::<f32>() - 1;
 
 static POOL: Mutex<Vec<Vec<f32>>> = Mutex::new(vec![]);
 
-/// A thread that panicked while it held the lock left whole buffers.
-fn pool() -> MutexGuard<'static, Vec<Vec<f32>>> {
-    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+/// What a mutex guards, buffers or lists of them: a thread that panicked while it held the lock left whole ones.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Numbers to write to before they are read: what is there is left from an earlier use. Aligned. Goes back when dropped.
@@ -41,7 +41,7 @@ impl Scratch {
         let enough = len + SLACK;
         // One that is far too large would be missing where it is needed.
         let fits = |buffer: &Vec<f32>| (enough..=enough + len / 4).contains(&buffer.len());
-        let mut pool = pool();
+        let mut pool = lock(&POOL);
         let best = (0..pool.len()).filter(|&i| fits(&pool[i])).min_by_key(|&i| pool[i].len());
         let reused = best.map(|i| pool.swap_remove(i));
         drop(pool);
@@ -64,7 +64,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let mut pool = pool();
+        let mut pool = lock(&POOL);
         let waiting: usize = pool.iter().map(Vec::len).sum();
         if !self.buffer.is_empty() && waiting + self.buffer.len() <= WAITING {
             pool.push(std::mem::take(&mut self.buffer));

@@ -12,7 +12,7 @@
 //! x and of all parameters, hands on that of x, and leaves the others where each `Entry` picks up its own. How y leaves, and
 //! how its gradient comes back, is in [`super::outlet`].
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Shape, Tensor};
 
@@ -28,7 +28,7 @@ use crate::{
         heap::keep_freed_memory,
         in_pool,
         linear::Linear,
-        scratch::Scratch,
+        scratch::{Scratch, lock},
         slices::{in_float32_on_cpu as fits, slice, with_slice},
         tile::Finish,
         transpose::transpose_each,
@@ -157,11 +157,6 @@ type Gradients = Arc<Mutex<Vec<Vec<Option<WeightAndBias>>>>>;
 
 /// The gradients of a weight and its bias.
 type WeightAndBias = (Scratch, Scratch);
-
-/// A thread that panicked while it held the lock left whole vectors.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 struct Layers {
     steps: Vec<Step>,

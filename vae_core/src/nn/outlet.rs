@@ -9,13 +9,16 @@
 //! ```
 //! The token is a single zero, and its gradient counts the gradients of y that lie here.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
 
 use crate::{
     Error, Result,
-    kernels::{scratch::Scratch, slices::with_slice},
+    kernels::{
+        scratch::{Scratch, lock},
+        slices::with_slice,
+    },
 };
 
 /// What passes between the layers and whoever reads their output.
@@ -25,11 +28,6 @@ pub(super) struct Passage {
     y: Mutex<Option<Scratch>>,
     /// Its gradients, until the layers read them.
     gradients: Mutex<Vec<Scratch>>,
-}
-
-/// A thread that panicked while it held the lock left whole vectors.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Passage {
