@@ -238,10 +238,10 @@ fn epochs(arguments: &Arguments, torch: Option<&Torch>, images: &Images) -> Resu
     for &model in &arguments.models {
         let own = [model.batch()];
         for &batch in if arguments.batch.is_empty() { &own[..] } else { &arguments.batch } {
-            let mut subject = Subject::new(model, batch, arguments.latent, images)?;
-            let mut ours = || subject.epoch(images).map(Some);
+            // Both begin with a new model each time.
+            let mut ours = || Subject::new(model, batch, arguments.latent, images)?.epoch(images).map(Some);
             let mut theirs = || torch.map_or(Ok(None), |torch| torch.epoch(model, batch, arguments.latent));
-            let times = rounds(1, &mut [&mut ours, &mut theirs])?;
+            let times = rounds(model.epochs(), &mut [&mut ours, &mut theirs])?;
             let ours = times[0].unwrap_or(f64::NAN);
             let (rate, theirs) = (images.len() as f64 / ours, show(times[1]));
             let name = model.name();

@@ -31,6 +31,11 @@ impl Model {
         if matches!(self, Self::Conv) { 100 } else { 128 }
     }
 
+    /// How many epochs are measured.
+    pub(crate) fn epochs(self) -> usize {
+        if matches!(self, Self::Conv) { 1 } else { 5 }
+    }
+
     fn hidden(self) -> Vec<usize> {
         match self {
             Self::Mlp => vec![400],
