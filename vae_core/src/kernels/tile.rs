@@ -84,7 +84,10 @@ impl Panels {
 
     /// Packs the first `n` columns of a matrix of `k` rows that are `stride` apart.
     pub(crate) fn of_rows(b: &[f32], stride: usize, k: usize, n: usize) -> Self {
-        Self::pack(k, n, |k, first, row| row.copy_from_slice(&b[k * stride + first..][..row.len()]))
+        let arch = Arch::new();
+        Self::by_blocks(arch, k, n, |first, valid, width, block| {
+            arch.dispatch(CopyRows { b: &b[first..], stride, valid, block, width });
+        })
     }
 
     /// Packs the transpose of an (n, k) matrix.
@@ -107,6 +110,34 @@ impl Panels {
         }
         parts.into_par_iter().for_each(|(first, width, part)| fill(first, width.min(n - first), width, part));
         Self { arch, k, n, blocks, data }
+    }
+}
+
+/// The first `valid` numbers of rows that are `stride` apart, into rows that are `width` apart: a few vectors each, for which a
+/// call of `memcpy` takes longer than the copy.
+struct CopyRows<'a> {
+    b: &'a [f32],
+    stride: usize,
+    valid: usize,
+    block: &'a mut [f32],
+    width: usize,
+}
+
+impl WithSimd for CopyRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for (to, from) in self.block.chunks_exact_mut(self.width).zip(self.b.chunks(self.stride)) {
+            let (from, rest) = S::as_simd_f32s(&from[..self.valid]);
+            let to = S::as_mut_simd_f32s(to).0;
+            for (to, from) in to.iter_mut().zip(from) {
+                *to = *from;
+            }
+            if let Some(to) = to.get_mut(from.len()) {
+                *to = simd.partial_load_f32s(rest);
+            }
+        }
     }
 }
 

@@ -3,23 +3,19 @@
 // Loops over all lines of a square, which become straight code.
 #![allow(clippy::needless_range_loop)]
 
-#[cfg(target_arch = "x86")]
-use std::arch::x86::__m256;
-#[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::__m256;
+use std::ops::Range;
 
-use pulp::{Arch, NullaryFnOnce};
+use pulp::Arch;
+#[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), feature = "avx512"))]
+use pulp::x86::V4;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-use pulp::{cast, core_arch::x86::Avx, x86::V3};
+use pulp::{NullaryFnOnce, cast, x86::V3};
 use rayon::prelude::*;
 
 use super::scratch::Scratch;
 
-/// Squares of this side are turned at once.
-const SIDE: usize = 8;
-
 /// Columns that one task turns.
-const BAND: usize = 16 * SIDE;
+const BAND: usize = 128;
 
 /// y[c · `y_width` + r] = x[r · `x_width` + c] for all rows and columns of a part of x.
 ///
@@ -28,10 +24,10 @@ pub(crate) fn transpose_into(x: &[f32], x_width: usize, rows: usize, columns: us
     let part = Part { x, x_width, rows, columns, y, y_width };
     match Arch::new() {
         #[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), feature = "avx512"))]
-        Arch::V4(simd) => simd.vectorize(Turn { part, square: *simd }),
+        Arch::V4(simd) => simd.vectorize(Wide(part, simd)),
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        Arch::V3(simd) => simd.vectorize(Turn { part, square: simd }),
-        _ => Turn { part, square: Plain }.call(),
+        Arch::V3(simd) => simd.vectorize(Narrow(part, simd)),
+        _ => part.turn(Plain),
     }
 }
 
@@ -45,65 +41,115 @@ struct Part<'a> {
 }
 
 /// How one square is turned.
-trait Square: Copy {
+trait Square<const SIDE: usize>: Copy {
     fn turn(self, lines: [[f32; SIDE]; SIDE]) -> [[f32; SIDE]; SIDE];
 }
 
 #[derive(Clone, Copy)]
 struct Plain;
 
-impl Square for Plain {
+impl Square<8> for Plain {
     #[inline(always)]
-    fn turn(self, lines: [[f32; SIDE]; SIDE]) -> [[f32; SIDE]; SIDE] {
+    fn turn(self, lines: [[f32; 8]; 8]) -> [[f32; 8]; 8] {
         std::array::from_fn(|j| std::array::from_fn(|i| lines[i][j]))
     }
 }
 
+// Macros, since the compiler makes no straight code of closures that use the processor's own instructions.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-impl Square for V3 {
+macro_rules! turn_fours {
+    ($simd:expr, $low:ident, $high:ident, $shuffle:ident, $a:expr, $b:expr, $c:expr, $d:expr) => {{
+        let (ab, cd) = ($simd.$low($a, $b), $simd.$low($c, $d));
+        let (ab_high, cd_high) = ($simd.$high($a, $b), $simd.$high($c, $d));
+        [
+            $simd.$shuffle::<0x44>(ab, cd),
+            $simd.$shuffle::<0xee>(ab, cd),
+            $simd.$shuffle::<0x44>(ab_high, cd_high),
+            $simd.$shuffle::<0xee>(ab_high, cd_high),
+        ]
+    }};
+}
+
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+impl Square<8> for V3 {
     /// Numbers, then pairs, then halves of the lines change places.
     #[inline(always)]
-    fn turn(self, l: [[f32; SIDE]; SIDE]) -> [[f32; SIDE]; SIDE] {
-        let l = [cast(l[0]), cast(l[1]), cast(l[2]), cast(l[3]), cast(l[4]), cast(l[5]), cast(l[6]), cast(l[7])];
-        let above = four(self.avx, l[0], l[1], l[2], l[3]);
-        let below = four(self.avx, l[4], l[5], l[6], l[7]);
-        [
-            cast(self.avx._mm256_permute2f128_ps::<0x20>(above[0], below[0])),
-            cast(self.avx._mm256_permute2f128_ps::<0x20>(above[1], below[1])),
-            cast(self.avx._mm256_permute2f128_ps::<0x20>(above[2], below[2])),
-            cast(self.avx._mm256_permute2f128_ps::<0x20>(above[3], below[3])),
-            cast(self.avx._mm256_permute2f128_ps::<0x31>(above[0], below[0])),
-            cast(self.avx._mm256_permute2f128_ps::<0x31>(above[1], below[1])),
-            cast(self.avx._mm256_permute2f128_ps::<0x31>(above[2], below[2])),
-            cast(self.avx._mm256_permute2f128_ps::<0x31>(above[3], below[3])),
-        ]
+    fn turn(self, lines: [[f32; 8]; 8]) -> [[f32; 8]; 8] {
+        macro_rules! band {
+            ($i:literal) => {
+                turn_fours!(
+                    self.avx,
+                    _mm256_unpacklo_ps,
+                    _mm256_unpackhi_ps,
+                    _mm256_shuffle_ps,
+                    cast(lines[$i]),
+                    cast(lines[$i + 1]),
+                    cast(lines[$i + 2]),
+                    cast(lines[$i + 3])
+                )
+            };
+        }
+        let (above, below) = (band!(0), band!(4));
+        let mut turned = [[0.0; 8]; 8];
+        for j in 0..4 {
+            turned[j] = cast(self.avx._mm256_permute2f128_ps::<0x20>(above[j], below[j]));
+            turned[4 + j] = cast(self.avx._mm256_permute2f128_ps::<0x31>(above[j], below[j]));
+        }
+        turned
     }
 }
 
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-#[inline(always)]
-fn four(avx: Avx, a: __m256, b: __m256, c: __m256, d: __m256) -> [__m256; 4] {
-    let (ab, cd) = (avx._mm256_unpacklo_ps(a, b), avx._mm256_unpacklo_ps(c, d));
-    let (ab_high, cd_high) = (avx._mm256_unpackhi_ps(a, b), avx._mm256_unpackhi_ps(c, d));
-    [
-        avx._mm256_shuffle_ps::<0x44>(ab, cd),
-        avx._mm256_shuffle_ps::<0xee>(ab, cd),
-        avx._mm256_shuffle_ps::<0x44>(ab_high, cd_high),
-        avx._mm256_shuffle_ps::<0xee>(ab_high, cd_high),
-    ]
+#[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), feature = "avx512"))]
+impl Square<16> for V4 {
+    /// Numbers, then pairs, then quarters of the lines change places, twice. A line of 16 numbers is one of the cache.
+    #[inline(always)]
+    fn turn(self, lines: [[f32; 16]; 16]) -> [[f32; 16]; 16] {
+        let simd = self.avx512f;
+        macro_rules! band {
+            ($i:literal) => {
+                turn_fours!(
+                    simd,
+                    _mm512_unpacklo_ps,
+                    _mm512_unpackhi_ps,
+                    _mm512_shuffle_ps,
+                    cast(lines[$i]),
+                    cast(lines[$i + 1]),
+                    cast(lines[$i + 2]),
+                    cast(lines[$i + 3])
+                )
+            };
+        }
+        // Quarter q of line j of a band holds column 4 q + j of the four lines.
+        let (a, b, c, d) = (band!(0), band!(4), band!(8), band!(12));
+        let mut turned = [[0.0; 16]; 16];
+        for j in 0..4 {
+            let (ab, cd) =
+                (simd._mm512_shuffle_f32x4::<0x88>(a[j], b[j]), simd._mm512_shuffle_f32x4::<0x88>(c[j], d[j]));
+            turned[j] = cast(simd._mm512_shuffle_f32x4::<0x88>(ab, cd));
+            turned[8 + j] = cast(simd._mm512_shuffle_f32x4::<0xdd>(ab, cd));
+            let (ab, cd) =
+                (simd._mm512_shuffle_f32x4::<0xdd>(a[j], b[j]), simd._mm512_shuffle_f32x4::<0xdd>(c[j], d[j]));
+            turned[4 + j] = cast(simd._mm512_shuffle_f32x4::<0x88>(ab, cd));
+            turned[12 + j] = cast(simd._mm512_shuffle_f32x4::<0xdd>(ab, cd));
+        }
+        turned
+    }
 }
 
-struct Turn<'a, S> {
-    part: Part<'a>,
-    square: S,
-}
-
-impl<S: Square> NullaryFnOnce for Turn<'_, S> {
-    type Output = ();
+impl Part<'_> {
+    /// Some of the rows and columns.
+    #[inline(always)]
+    fn part(&mut self, rows: Range<usize>, columns: Range<usize>) -> Part<'_> {
+        let Self { x_width, y_width, .. } = *self;
+        // Where there is nothing, it may begin beyond the end.
+        let x = self.x.get(rows.start * x_width + columns.start..).unwrap_or_default();
+        let y = self.y.get_mut(columns.start * y_width + rows.start..).unwrap_or_default();
+        Part { x, x_width, rows: rows.len(), columns: columns.len(), y, y_width }
+    }
 
     #[inline(always)]
-    fn call(self) {
-        let Part { x, x_width, rows, columns, y, y_width } = self.part;
+    fn turn<const SIDE: usize>(self, square: impl Square<SIDE>) {
+        let Self { x, x_width, rows, columns, y, y_width } = self;
         for r in (0..rows).step_by(SIDE) {
             for c in (0..columns).step_by(SIDE) {
                 let (x, y) = (&x[r * x_width + c..], &mut y[c * y_width + r..]);
@@ -112,7 +158,7 @@ impl<S: Square> NullaryFnOnce for Turn<'_, S> {
                     for i in 0..SIDE {
                         lines[i].copy_from_slice(&x[i * x_width..][..SIDE]);
                     }
-                    let turned = self.square.turn(lines);
+                    let turned = square.turn(lines);
                     for j in 0..SIDE {
                         y[j * y_width..][..SIDE].copy_from_slice(&turned[j]);
                     }
@@ -125,6 +171,39 @@ impl<S: Square> NullaryFnOnce for Turn<'_, S> {
                 }
             }
         }
+    }
+}
+
+/// Squares of 8 × 8.
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+struct Narrow<'a>(Part<'a>, V3);
+
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+impl NullaryFnOnce for Narrow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.0.turn(self.1);
+    }
+}
+
+/// Squares of 16 × 16, and of 8 × 8 at the lower and the right edge.
+#[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), feature = "avx512"))]
+struct Wide<'a>(Part<'a>, V4);
+
+#[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), feature = "avx512"))]
+impl NullaryFnOnce for Wide<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self(mut part, simd) = self;
+        let (rows, columns) = (part.rows, part.columns);
+        let (inner_rows, inner_columns) = (rows - rows % 16, columns - columns % 16);
+        part.part(0..inner_rows, 0..inner_columns).turn(simd);
+        part.part(0..inner_rows, inner_columns..columns).turn(*simd);
+        part.part(inner_rows..rows, 0..columns).turn(*simd);
     }
 }
 

@@ -10,7 +10,10 @@
 
 use candle_core::Tensor;
 
-use super::{Activation, Conv2d, ConvTranspose2d, Layer, Linear, fused, gradients::collect_tensor};
+use super::{
+    Activation, Conv2d, ConvTranspose2d, Layer, Linear, fused,
+    gradients::{Collected, collect},
+};
 use crate::{
     Error, Result,
     cuda::{
@@ -140,7 +143,11 @@ fn linear(x: &Tensor, layer: &Linear, activation: Option<Activation>) -> Result<
         let dy = before_activation(dy, y, activation)?;
         let dx = if x.track_op() { Some(dy.matmul(&weight.detach())?) } else { None };
         let dw = dy.t()?.matmul(&x.detach())?;
-        Ok([dx, collect_tensor(weight, dw)?, collect_tensor(bias, column_sums(&dy, bias.elem_count())?)?])
+        Ok([
+            dx,
+            collect(weight, Collected::Tensor(dw))?,
+            collect(bias, Collected::Tensor(column_sums(&dy, bias.elem_count())?))?,
+        ])
     })
 }
 
@@ -218,7 +225,7 @@ fn conv(x: &Tensor, layer: &Conv2d, activation: Option<Activation>, shape: &[usi
             false => None,
         };
         let dw = like_weight(&dy.t()?.matmul(&geometry.windows(x)?)?, weight)?;
-        Ok([dx, collect_tensor(weight, dw)?, collect_tensor(bias, column_sums(&dy, outputs)?)?])
+        Ok([dx, collect(weight, Collected::Tensor(dw))?, collect(bias, Collected::Tensor(column_sums(&dy, outputs)?))?])
     })
 }
 
@@ -243,6 +250,10 @@ fn conv_transpose(
             false => None,
         };
         let dw = like_weight(&x.detach().reshape(rows)?.t()?.matmul(&columns)?, weight)?;
-        Ok([dx, collect_tensor(weight, dw)?, collect_tensor(bias, column_sums(&dy, channels)?)?])
+        Ok([
+            dx,
+            collect(weight, Collected::Tensor(dw))?,
+            collect(bias, Collected::Tensor(column_sums(&dy, channels)?))?,
+        ])
     })
 }

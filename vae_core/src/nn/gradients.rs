@@ -25,16 +25,14 @@ use crate::{Result, kernels::scratch::Scratch};
 
 thread_local! {
     /// Parameters with their gradients, while [`backward`] runs.
-    static COLLECTED: RefCell<Option<Vec<(Tensor, Scratch)>>> = const { RefCell::new(None) };
-    /// The same for parameters on a device.
-    static COLLECTED_TENSORS: RefCell<Option<Vec<(Tensor, Tensor)>>> = const { RefCell::new(None) };
+    static COLLECTED: RefCell<Option<Vec<(Tensor, Collected)>>> = const { RefCell::new(None) };
 }
 
 /// What [`backward`] found: a gradient for each variable that the loss depends on.
 pub struct Gradients {
     store: GradStore,
     /// Those that candle has not seen.
-    collected: Vec<(Tensor, Scratch)>,
+    collected: Vec<(Tensor, Collected)>,
 }
 
 /// One gradient, in the shape of its variable.
@@ -60,8 +58,8 @@ impl GradientSource for GradStore {
 
 impl GradientSource for Gradients {
     fn gradient(&self, variable: &Tensor) -> Option<Gradient<'_>> {
-        let numbers = self.collected.iter().find(|(parameter, _)| parameter.id() == variable.id());
-        numbers.map(|(_, numbers)| Gradient::Numbers(numbers)).or_else(|| self.store.gradient(variable))
+        let collected = self.collected.iter().find(|(parameter, _)| parameter.id() == variable.id());
+        collected.map(|(_, gradient)| gradient.view()).or_else(|| self.store.gradient(variable))
     }
 }
 
@@ -91,53 +89,65 @@ impl fmt::Debug for Gradients {
 /// [`crate::Error::Candle`] for an operation without a gradient.
 pub fn backward(loss: &Tensor) -> Result<Gradients> {
     COLLECTED.set(Some(vec![]));
-    COLLECTED_TENSORS.set(Some(vec![]));
     let store = loss.backward();
-    let (collected, tensors) = (COLLECTED.take(), COLLECTED_TENSORS.take());
+    let found = COLLECTED.take().unwrap_or_default();
     let mut gradients = Gradients { store: store?, collected: vec![] };
-    for (parameter, gradient) in tensors.unwrap_or_default() {
-        let sum = match gradients.store.remove(&parameter) {
-            Some(other) => (other + gradient)?,
-            None => gradient,
-        };
-        gradients.store.insert(&parameter, sum);
-    }
-    for (parameter, mut numbers) in collected.unwrap_or_default() {
+    for (parameter, mut gradient) in found {
         // A parameter may be used by several stacks, and by other operations too.
         let earlier = gradients.collected.iter().position(|(other, _)| other.id() == parameter.id());
         if let Some(at) = earlier {
-            add(&mut numbers, &gradients.collected.swap_remove(at).1);
+            gradient = gradient.plus(gradients.collected.swap_remove(at).1)?;
         }
         if let Some(other) = gradients.store.remove(&parameter) {
-            add(&mut numbers, &other.flatten_all()?.to_vec1()?);
+            gradient = gradient.plus(Collected::Tensor(other))?;
         }
-        gradients.collected.push((parameter, numbers));
+        gradients.collected.push((parameter, gradient));
     }
     Ok(gradients)
 }
 
-fn add(sum: &mut [f32], x: &[f32]) {
+/// A gradient that candle does not see.
+pub(super) enum Collected {
+    /// Of a float32 parameter on the CPU.
+    Numbers(Scratch),
+    /// Of one on a device.
+    Tensor(Tensor),
+}
+
+impl Collected {
+    fn view(&self) -> Gradient<'_> {
+        match self {
+            Self::Numbers(numbers) => Gradient::Numbers(numbers),
+            Self::Tensor(tensor) => Gradient::Tensor(tensor),
+        }
+    }
+
+    fn plus(self, other: Self) -> Result<Self> {
+        Ok(match (self, other) {
+            (Self::Tensor(a), Self::Tensor(b)) => Self::Tensor((a + b)?),
+            (Self::Numbers(a), Self::Numbers(b)) => Self::Numbers(added(a, &b)),
+            (Self::Numbers(a), Self::Tensor(b)) | (Self::Tensor(b), Self::Numbers(a)) => {
+                Self::Numbers(added(a, &b.flatten_all()?.to_vec1()?))
+            }
+        })
+    }
+}
+
+fn added(mut sum: Scratch, x: &[f32]) -> Scratch {
     sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+    sum
 }
 
 /// Puts the gradient of a parameter aside when [`backward`] runs; gives it back when candle has to add it up itself.
-pub(super) fn collect(parameter: &Tensor, gradient: Scratch) -> candle_core::Result<Option<Tensor>> {
-    COLLECTED.with_borrow_mut(|collected| match collected {
-        Some(collected) if parameter.is_variable() => {
+pub(super) fn collect(parameter: &Tensor, gradient: Collected) -> candle_core::Result<Option<Tensor>> {
+    COLLECTED.with_borrow_mut(|collected| match (collected, gradient) {
+        (Some(collected), gradient) if parameter.is_variable() => {
             collected.push((parameter.clone(), gradient));
             Ok(None)
         }
-        _ => Tensor::from_vec(gradient.to_vec(), parameter.shape(), &Device::Cpu).map(Some),
-    })
-}
-
-/// The same for the gradient of a parameter on a device.
-pub(super) fn collect_tensor(parameter: &Tensor, gradient: Tensor) -> Result<Option<Tensor>> {
-    COLLECTED_TENSORS.with_borrow_mut(|collected| match collected {
-        Some(collected) if parameter.is_variable() => {
-            collected.push((parameter.clone(), gradient));
-            Ok(None)
+        (_, Collected::Tensor(gradient)) => Ok(Some(gradient)),
+        (_, Collected::Numbers(numbers)) => {
+            Tensor::from_vec(numbers.to_vec(), parameter.shape(), &Device::Cpu).map(Some)
         }
-        _ => Ok(Some(gradient)),
     })
 }
