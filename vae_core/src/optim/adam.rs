@@ -342,7 +342,7 @@ mod tests {
         let mut adam = Adam::new(&params, AdamConfig { beta2: 0.99, ..Default::default() }).unwrap();
         let mut step = |gradient: [f32; 2]| {
             let weights = Tensor::new(&gradient, &Device::Cpu).unwrap();
-            adam.step(&(theta.as_tensor() * weights).unwrap().sum_all().unwrap().backward().unwrap(), 1.0).unwrap();
+            adam.step(&(&theta * weights).unwrap().sum_all().unwrap().backward().unwrap(), 1.0).unwrap();
             adam.state().into_iter().map(|(_, means)| means.to_vec1::<f32>().unwrap()).collect::<Vec<_>>()
         };
         step([1e-3, f32::NAN]);
