@@ -6,8 +6,8 @@
 //! make bench CUDA=1 TORCH=/path/to/python             both on the first GPU; PyTorch in CUDA graphs as well
 //! ```
 //! A figure is the median of rounds; the rounds of all programs take turns, so that whatever else the machine does meets
-//! them alike. The floor is the time that the step's multiplications would take at the speed of one large matrix product,
-//! measured in the same run.
+//! them alike, and a ratio is the median of the rounds' ratios. The floor is the time that the step's multiplications would
+//! take at the speed of one large matrix product, which has its turns as well.
 //!
 //! A GPU works while the program goes on, so steps are timed there in blocks, from an idle GPU to an idle GPU.
 
@@ -116,8 +116,17 @@ fn turn(device: &Device, mut f: impl FnMut() -> Result<()>) -> Result<f64> {
     Ok(median(&mut times))
 }
 
-/// Medians over rounds in which every contestant has one turn; `None` for one that cannot compete.
-fn rounds(count: usize, contestants: &mut [&mut dyn FnMut() -> Result<Option<f64>>]) -> Result<Vec<Option<f64>>> {
+/// What a contestant needed; `None` for one that cannot compete.
+struct Timed {
+    /// The median of its times.
+    time: Option<f64>,
+    /// The median of the first contestant's time by its own in the same round: a machine that is slow for some seconds is so
+    /// for both.
+    ratio: Option<f64>,
+}
+
+/// Rounds in which every contestant has one turn.
+fn rounds(count: usize, contestants: &mut [&mut dyn FnMut() -> Result<Option<f64>>]) -> Result<Vec<Timed>> {
     let mut times = vec![vec![]; contestants.len()];
     // The first turn of each warms up: memory, threads, compiled graphs.
     for round in 0..=count {
@@ -127,31 +136,24 @@ fn rounds(count: usize, contestants: &mut [&mut dyn FnMut() -> Result<Option<f64
             }
         }
     }
-    Ok(times.iter_mut().map(|times| (!times.is_empty()).then(|| median(times))).collect())
+    let first = times[0].clone();
+    let timed = |times: &mut Vec<f64>| {
+        let mut ratios: Vec<f64> = first.iter().zip(&*times).map(|(first, time)| first / time).collect();
+        let there = !times.is_empty();
+        Timed { time: there.then(|| median(times)), ratio: there.then(|| median(&mut ratios)) }
+    };
+    Ok(times.iter_mut().map(timed).collect())
 }
 
-/// Operations per second of a large matrix product in float32.
-fn gemm_rate(device: &Device) -> Result<f64> {
-    const SIDE: usize = 2048;
-    let a = Random::new(1).normal((SIDE, SIDE), device)?;
-    a.matmul(&a)?;
-    let mut times = vec![];
-    for _ in 0..9 {
-        device.synchronize()?;
-        let start = Instant::now();
-        a.matmul(&a)?;
-        device.synchronize()?;
-        times.push(start.elapsed().as_secs_f64());
-    }
-    Ok(2.0 * (SIDE as f64).powi(3) / median(&mut times))
-}
+/// The sides of the matrices whose product says how fast the machine multiplies.
+const SIDE: usize = 1024;
 
 fn show(value: Option<f64>) -> String {
     value.map_or("–".into(), |value| format!("{value:.3}"))
 }
 
-fn ratio(ours: f64, theirs: Option<f64>) -> String {
-    theirs.map_or("–".into(), |theirs| format!("{:.2}", ours / theirs))
+fn show_ratio(timed: Option<&Timed>) -> String {
+    timed.and_then(|timed| timed.ratio).map_or("–".into(), |ratio| format!("{ratio:.2}"))
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
@@ -165,6 +167,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     println!("medians of {} rounds; graph: PyTorch's step as a CUDA graph", arguments.rounds);
     println!("model      batch    ours   eager  compiled   graph   floor | ours/eager  ours/compiled  floor/ours");
     let mut rows = vec![];
+    let matrix = Random::new(1).normal((SIDE, SIDE), &device)?;
     for &model in &arguments.models {
         let own = [model.batch()];
         for &batch in if arguments.batch.is_empty() { &own[..] } else { &arguments.batch } {
@@ -173,26 +176,29 @@ fn run(arguments: &Arguments) -> Result<()> {
                 let torch = torch.as_ref();
                 move || torch.map_or(Ok(None), |torch| torch.step(model, batch, arguments.latent, mode, TURN))
             };
-            let floor = subject.step_operations() / gemm_rate(&device)? * 1e3;
+            // So many large products have as many operations as the step.
+            let products = subject.step_operations() / (2.0 * (SIDE as f64).powi(3));
             let mut contestants: Vec<&mut dyn FnMut() -> Result<Option<f64>>> = vec![];
             let mut ours = || turn(&device, || subject.step()).map(Some);
+            let mut product = || turn(&device, || matrix.matmul(&matrix).map(drop).map_err(Error::from)).map(Some);
             let (mut eager, mut compiled, mut graph) = (theirs("eager"), theirs("compiled"), theirs("graph"));
-            contestants.extend([&mut ours as &mut dyn FnMut() -> _, &mut eager, &mut compiled]);
+            contestants.extend([&mut ours as &mut dyn FnMut() -> _, &mut product, &mut eager, &mut compiled]);
             if device.is_cuda() {
                 contestants.push(&mut graph);
             }
             let times = rounds(arguments.rounds, &mut contestants)?;
-            let (ours, eager, compiled) = (times[0].unwrap_or(f64::NAN), times[1], times[2]);
-            let graph = times.get(3).copied().flatten();
+            let time = |i: usize| times.get(i).and_then(|timed| timed.time);
+            let (ours, floor) = (time(0).unwrap_or(f64::NAN), time(1).unwrap_or(f64::NAN) * products);
+            let (eager, compiled, graph) = (time(2), time(3), time(4));
             println!(
-                "{:<10} {batch:>5} {ours:>7.3} {:>7} {:>9} {:>7} {floor:>7.3} | {:>10} {:>14} {:>11.2}",
+                "{:<10} {batch:>5} {ours:>7.3} {:>7} {:>9} {:>7} {floor:>7.3} | {:>10} {:>14} {:>11}",
                 model.name(),
                 show(eager),
                 show(compiled),
                 show(graph),
-                ratio(ours, eager),
-                ratio(ours, compiled),
-                floor / ours
+                show_ratio(times.get(2)),
+                show_ratio(times.get(3)),
+                times[1].ratio.map_or("–".into(), |ratio| format!("{:.2}", products / ratio))
             );
             rows.push(serde_json::json!({
                 "model": model.name(), "batch": batch, "ours_ms": ours, "torch_eager_ms": eager,
@@ -220,11 +226,10 @@ fn inference(arguments: &Arguments, torch: Option<&Torch>, images: &Images) -> R
             let mut ours = || turn(images.device(), || subject.infer(what)).map(Some);
             let mut theirs = || torch.map_or(Ok(None), |torch| torch.infer(model, BATCH, arguments.latent, what, TURN));
             let times = rounds(arguments.rounds.div_ceil(3), &mut [&mut ours, &mut theirs])?;
-            let rate = |ms: Option<f64>| ms.map(|ms| BATCH as f64 / ms * 1e3);
-            let text = |rate: Option<f64>| rate.map_or("–".into(), |rate| format!("{rate:.0}"));
-            let (ours, eager) = (rate(times[0]), rate(times[1]));
-            let ratio = ours.zip(eager).map(|(ours, eager)| ours / eager);
-            println!("{:<10} {what:<7} {:>8} {:>9} | {:>10}", model.name(), text(ours), text(eager), show(ratio));
+            let rate = |i: usize| times[i].time.map_or("–".into(), |ms| format!("{:.0}", BATCH as f64 / ms * 1e3));
+            // Of images a second, so the other way round.
+            let ratio = show(times[1].ratio.map(|ratio| 1.0 / ratio));
+            println!("{:<10} {what:<7} {:>8} {:>9} | {ratio:>10}", model.name(), rate(0), rate(1));
         }
     }
     Ok(())
@@ -242,10 +247,10 @@ fn epochs(arguments: &Arguments, torch: Option<&Torch>, images: &Images) -> Resu
             let mut ours = || Subject::new(model, batch, arguments.latent, images)?.epoch(images).map(Some);
             let mut theirs = || torch.map_or(Ok(None), |torch| torch.epoch(model, batch, arguments.latent));
             let times = rounds(model.epochs(), &mut [&mut ours, &mut theirs])?;
-            let ours = times[0].unwrap_or(f64::NAN);
-            let (rate, theirs) = (images.len() as f64 / ours, show(times[1]));
-            let name = model.name();
-            println!("{name:<10} {batch:>5} {ours:>6.2} {theirs:>7} {rate:>14.0} | {:>10}", ratio(ours, times[1]));
+            let ours = times[0].time.unwrap_or(f64::NAN);
+            let (rate, theirs) = (images.len() as f64 / ours, show(times[1].time));
+            let (name, ratio) = (model.name(), show_ratio(times.get(1)));
+            println!("{name:<10} {batch:>5} {ours:>6.2} {theirs:>7} {rate:>14.0} | {ratio:>10}");
         }
     }
     Ok(())
