@@ -9,6 +9,8 @@
 //! The weight, mostly by far the largest matrix, is read once each way; what is turned round is the batch, as long as it is
 //! the smaller of the two.
 
+use std::{ops::Range, sync::Arc};
+
 use rayon::prelude::*;
 
 use super::{
@@ -114,19 +116,66 @@ impl Linear {
             .collect();
         side_by_side(&blocks, inputs, batch)
     }
+}
 
-    /// The gradient with respect to the weight, (out, in).
-    pub(crate) fn weight_gradient(self, x: &[f32], dy: &[f32], batch: usize) -> Scratch {
-        let Self { inputs, outputs } = self;
-        let dy = transpose(dy, batch, outputs);
-        let panels = Panels::of_rows(x, inputs, batch, inputs);
-        let runs = [Run { offset: 0, len: batch }];
-        let mut dw = Scratch::new(outputs * inputs);
-        dw.par_chunks_mut(COLUMNS * inputs).zip(dy.par_chunks(COLUMNS * batch)).for_each(|(dw, dy)| {
-            let rows = multiples(batch, dy.len() / batch);
-            let outs = multiples(inputs, dy.len() / batch);
-            rows_by_panel(dy, &rows, &runs, &panels, Finish::default(), &outs, dw);
-        });
+/// The gradient with respect to the weight, (out, in), or to some rows of it: all is ready to be multiplied, in pieces of whole
+/// rows, each in the order that suits whoever uses it.
+#[derive(Clone)]
+pub(crate) struct WeightGradient {
+    /// x, (B, in).
+    panels: Arc<Panels>,
+    /// dyᵀ, (out, B).
+    dy: Arc<Scratch>,
+    inputs: usize,
+    batch: usize,
+    /// Which rows.
+    outputs: Range<usize>,
+}
+
+impl WeightGradient {
+    pub(crate) fn new(linear: Linear, x: &[f32], dy: &[f32], batch: usize) -> Self {
+        let Linear { inputs, outputs } = linear;
+        let dy = Arc::new(transpose(dy, batch, outputs));
+        let panels = Arc::new(Panels::of_rows(x, inputs, batch, inputs));
+        Self { panels, dy, inputs, batch, outputs: 0..outputs }
+    }
+
+    /// Some of the rows.
+    pub(crate) fn rows(&self, rows: Range<usize>) -> Self {
+        let first = self.outputs.start;
+        Self { outputs: first + rows.start..first + rows.end, ..self.clone() }
+    }
+
+    /// How many numbers there are.
+    pub(crate) fn len(&self) -> usize {
+        self.outputs.len() * self.inputs
+    }
+
+    /// How many numbers one task should make.
+    pub(crate) fn piece(&self) -> usize {
+        COLUMNS * self.inputs
+    }
+
+    /// The `len` numbers from `first` on, both of whole rows.
+    pub(crate) fn multiply(&self, first: usize, len: usize) -> Scratch {
+        let mut dw = Scratch::new(len);
+        self.multiply_into(first, &mut dw);
+        dw
+    }
+
+    fn multiply_into(&self, first: usize, dw: &mut [f32]) {
+        let (first, count) = (self.outputs.start + first / self.inputs, dw.len() / self.inputs);
+        let runs = [Run { offset: 0, len: self.batch }];
+        let (rows, outs) = (multiples(self.batch, count), multiples(self.inputs, count));
+        let dy = &self.dy[first * self.batch..];
+        rows_by_panel(dy, &rows, &runs, &self.panels, Finish::default(), &outs, dw);
+    }
+
+    /// All of it.
+    pub(crate) fn numbers(&self) -> Scratch {
+        let mut dw = Scratch::new(self.len());
+        let pieces = dw.par_chunks_mut(self.piece()).enumerate();
+        pieces.for_each(|(i, dw)| self.multiply_into(i * self.piece(), dw));
         dw
     }
 }

@@ -28,7 +28,7 @@ use crate::{
         elementwise::{multiply, sum_rows, tanh},
         heap::keep_freed_memory,
         in_pool,
-        linear::Linear,
+        linear::{Linear, WeightGradient},
         scratch::{Scratch, lock},
         slices::{in_float32_on_cpu as fits, slice, with_slice},
         tile::Finish,
@@ -157,7 +157,7 @@ pub(super) fn forward(
 type Gradients = Arc<Mutex<Vec<Vec<Option<WeightAndBias>>>>>;
 
 /// The gradients of a weight and its bias.
-type WeightAndBias = (Scratch, Scratch);
+type WeightAndBias = (Collected, Scratch);
 
 struct Layers {
     steps: Vec<Step>,
@@ -181,15 +181,14 @@ impl Step {
     }
 
     /// The gradients of joined weights and biases for each of the layers.
-    fn shared_out(&self, gradients: Option<WeightAndBias>) -> Vec<Option<WeightAndBias>> {
-        let (Some((dw, db)), true) = (&gradients, self.parameters.len() > 1) else { return vec![gradients] };
-        let (mut dw, mut db) = (&dw[..], &db[..]);
-        let part = |of: &mut &[f32], like: &Tensor| {
-            let (part, rest) = of.split_at(like.elem_count());
-            *of = rest;
-            Scratch::copy(part)
+    fn shared_out(&self, (dw, db): (WeightGradient, Scratch)) -> Vec<Option<WeightAndBias>> {
+        let mut first = 0;
+        let part = |(_, bias): &(Tensor, Tensor)| {
+            let rows = first..first + bias.elem_count();
+            first = rows.end;
+            Some((Collected::product(dw.rows(rows.clone())), Scratch::copy(&db[rows])))
         };
-        self.parameters.iter().map(|(weight, bias)| Some((part(&mut dw, weight), part(&mut db, bias)))).collect()
+        self.parameters.iter().map(part).collect()
     }
 
     fn forward(&self, x: &[f32], batch: usize) -> Result<Scratch> {
@@ -238,9 +237,9 @@ impl Step {
                         dx.iter_mut().for_each(|dx| before(x, dx));
                         dx
                     },
-                    || weights.then(|| (linear.weight_gradient(x, dy, batch), sum_rows(dy, linear.outputs))),
+                    || weights.then(|| (WeightGradient::new(*linear, x, dy, batch), sum_rows(dy, linear.outputs))),
                 );
-                Ok((dx, self.shared_out(parameters)))
+                Ok((dx, parameters.map_or(vec![], |parameters| self.shared_out(parameters))))
             }),
             (Kernel::Conv(conv, direction), [(weight, bias)]) => {
                 let panels = match input {
@@ -248,7 +247,7 @@ impl Step {
                     false => None,
                 };
                 let (dx, dw) = conv.backward(*direction, x, dy, panels.as_deref(), weights, before);
-                Ok((dx, vec![dw.map(|dw| (dw, sum_rows(dy, bias.elem_count())))]))
+                Ok((dx, vec![dw.map(|dw| (Collected::Numbers(dw), sum_rows(dy, bias.elem_count())))]))
             }
             (&Kernel::ChannelsLast(c, pixels), _) => {
                 let mut dx = transpose_each(dy, pixels, c);
@@ -405,7 +404,6 @@ impl CustomOp3 for Entry {
         let Some((dw, db)) = own.and_then(Option::take) else {
             return Ok((Some(token.zeros_like()?), None, None));
         };
-        let (dw, db) = (Collected::Numbers(dw), Collected::Numbers(db));
-        Ok((Some(token.zeros_like()?), collect(weight, dw)?, collect(bias, db)?))
+        Ok((Some(token.zeros_like()?), collect(weight, dw)?, collect(bias, Collected::Numbers(db))?))
     }
 }

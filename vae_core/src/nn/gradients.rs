@@ -17,11 +17,14 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use std::{cell::RefCell, fmt};
+use std::{cell::RefCell, fmt, sync::OnceLock};
 
 use candle_core::{Device, Tensor, backprop::GradStore};
 
-use crate::{Result, kernels::scratch::Scratch};
+use crate::{
+    Result,
+    kernels::{linear::WeightGradient, scratch::Scratch},
+};
 
 thread_local! {
     /// Parameters with their gradients, while [`backward`] runs.
@@ -42,12 +45,41 @@ pub enum Gradient<'a> {
     Tensor(&'a Tensor),
     /// Its numbers, row after row: the variable is float32 on the CPU.
     Numbers(&'a [f32]),
+    /// The same of a [`Linear`](super::Linear) layer's weight, not multiplied out yet.
+    Product(&'a Product),
+}
+
+/// The gradient of the weight of a fully connected layer as the product that it is, dyᵀ x.
+///
+/// [`Adam`](crate::optim::Adam) multiplies it out in pieces that stay in the processor's caches, so that it is neither
+/// written to memory nor read from there as a whole.
+pub struct Product {
+    factors: WeightGradient,
+    numbers: OnceLock<Scratch>,
 }
 
 /// Where an optimizer finds gradients: in the [`Gradients`] of [`backward`], or in candle's own store.
 pub trait GradientSource: Sync {
     /// The gradient of a variable; `None` when the loss does not depend on it.
     fn gradient(&self, variable: &Tensor) -> Option<Gradient<'_>>;
+}
+
+impl Product {
+    /// The numbers, row after row; multiplied out on the first call.
+    pub fn numbers(&self) -> &[f32] {
+        self.numbers.get_or_init(|| self.factors.numbers())
+    }
+
+    /// The factors, as long as nobody asked for the numbers.
+    pub(crate) fn factors(&self) -> Option<&WeightGradient> {
+        self.numbers.get().is_none().then_some(&self.factors)
+    }
+}
+
+impl fmt::Debug for Product {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Product of {} numbers", self.factors.len())
+    }
 }
 
 impl GradientSource for GradStore {
@@ -69,11 +101,13 @@ impl Gradients {
     /// # Errors
     /// [`crate::Error::Candle`] when there is no memory for it.
     pub fn get(&self, variable: &Tensor) -> Result<Option<Tensor>> {
-        Ok(match self.gradient(variable) {
-            Some(Gradient::Tensor(gradient)) => Some(gradient.clone()),
-            Some(Gradient::Numbers(numbers)) => Some(Tensor::from_slice(numbers, variable.shape(), &Device::Cpu)?),
-            None => None,
-        })
+        let numbers = match self.gradient(variable) {
+            Some(Gradient::Tensor(gradient)) => return Ok(Some(gradient.clone())),
+            Some(Gradient::Numbers(numbers)) => numbers,
+            Some(Gradient::Product(product)) => product.numbers(),
+            None => return Ok(None),
+        };
+        Ok(Some(Tensor::from_slice(numbers, variable.shape(), &Device::Cpu)?))
     }
 }
 
@@ -108,46 +142,54 @@ pub fn backward(loss: &Tensor) -> Result<Gradients> {
 
 /// A gradient that candle does not see.
 pub(super) enum Collected {
-    /// Of a float32 parameter on the CPU.
     Numbers(Scratch),
-    /// Of one on a device.
+    Product(Product),
     Tensor(Tensor),
 }
 
 impl Collected {
+    pub(super) fn product(factors: WeightGradient) -> Self {
+        Self::Product(Product { factors, numbers: OnceLock::new() })
+    }
+
     fn view(&self) -> Gradient<'_> {
         match self {
             Self::Numbers(numbers) => Gradient::Numbers(numbers),
+            Self::Product(product) => Gradient::Product(product),
             Self::Tensor(tensor) => Gradient::Tensor(tensor),
         }
+    }
+
+    fn numbers(self) -> Result<Scratch> {
+        Ok(match self {
+            Self::Numbers(numbers) => numbers,
+            Self::Product(product) => product.factors.numbers(),
+            Self::Tensor(tensor) => Scratch::copy(&tensor.flatten_all()?.to_vec1::<f32>()?),
+        })
     }
 
     fn plus(self, other: Self) -> Result<Self> {
         Ok(match (self, other) {
             (Self::Tensor(a), Self::Tensor(b)) => Self::Tensor((a + b)?),
-            (Self::Numbers(a), Self::Numbers(b)) => Self::Numbers(added(a, &b)),
-            (Self::Numbers(a), Self::Tensor(b)) | (Self::Tensor(b), Self::Numbers(a)) => {
-                Self::Numbers(added(a, &b.flatten_all()?.to_vec1()?))
+            (a, b) => {
+                let mut sum = a.numbers()?;
+                sum.iter_mut().zip(&*b.numbers()?).for_each(|(sum, x)| *sum += x);
+                Self::Numbers(sum)
             }
         })
     }
 }
 
-fn added(mut sum: Scratch, x: &[f32]) -> Scratch {
-    sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
-    sum
-}
-
 /// Puts the gradient of a parameter aside when [`backward`] runs; gives it back when candle has to add it up itself.
-pub(super) fn collect(parameter: &Tensor, gradient: Collected) -> candle_core::Result<Option<Tensor>> {
-    COLLECTED.with_borrow_mut(|collected| match (collected, gradient) {
-        (Some(collected), gradient) if parameter.is_variable() => {
+pub(super) fn collect(parameter: &Tensor, gradient: Collected) -> Result<Option<Tensor>> {
+    COLLECTED.with_borrow_mut(|collected| match collected {
+        Some(collected) if parameter.is_variable() => {
             collected.push((parameter.clone(), gradient));
             Ok(None)
         }
-        (_, Collected::Tensor(gradient)) => Ok(Some(gradient)),
-        (_, Collected::Numbers(numbers)) => {
-            Tensor::from_vec(numbers.to_vec(), parameter.shape(), &Device::Cpu).map(Some)
-        }
+        _ => match gradient {
+            Collected::Tensor(gradient) => Ok(Some(gradient)),
+            other => Ok(Some(Tensor::from_vec(other.numbers()?.to_vec(), parameter.shape(), &Device::Cpu)?)),
+        },
     })
 }

@@ -17,7 +17,7 @@ mod tests;
 pub use activation::Activation;
 pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
-pub use gradients::{Gradient, GradientSource, Gradients, backward};
+pub use gradients::{Gradient, GradientSource, Gradients, Product, backward};
 pub use linear::Linear;
 pub(crate) use outlet::Outlet;
 pub use params::Params;

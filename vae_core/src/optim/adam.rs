@@ -19,7 +19,7 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use std::cell::RefCell;
+use std::{cell::RefCell, ops::Deref};
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor, Var};
 use pulp::{Arch, Simd, WithSimd};
@@ -103,11 +103,15 @@ impl Adam {
     /// [`Error::Argument`] for settings that make no sense.
     pub fn new(params: &Params, config: AdamConfig) -> Result<Self> {
         config.check()?;
-        let slot = |(name, var): (&str, &Var)| -> Result<Slot> {
-            let zeros = || Var::zeros(var.shape(), var.dtype(), var.device());
-            Ok(Slot { name: name.into(), var: var.clone(), m: zeros()?, v: zeros()? })
-        };
-        Ok(Self { config, slots: params.iter().map(slot).collect::<Result<_>>()?, steps: 0 })
+        let mut slots: Vec<Slot> = vec![];
+        for (name, var) in params.iter() {
+            // A variable with two names is one parameter.
+            if slots.iter().all(|slot| slot.var.id() != var.id()) {
+                let zeros = || Var::zeros(var.shape(), var.dtype(), var.device());
+                slots.push(Slot { name: name.into(), var: var.clone(), m: zeros()?, v: zeros()? });
+            }
+        }
+        Ok(Self { config, slots, steps: 0 })
     }
 
     /// How many steps were made.
@@ -128,28 +132,31 @@ impl Adam {
             // On this thread: another one might have another CUDA stream.
             return self.slots_on_device(gradients, &update);
         }
-        in_pool(|| {
-            for Slot { var, m, v, .. } in &self.slots {
-                match gradients.gradient(var) {
-                    Some(Gradient::Numbers(gradient)) => update.in_place(var, gradient, m, v)?,
-                    Some(Gradient::Tensor(gradient)) if in_float32_on_cpu(var) && in_float32_on_cpu(gradient) => {
-                        with_slice(&gradient.contiguous()?, |gradient| update.in_place(var, gradient, m, v))?;
-                    }
-                    Some(Gradient::Tensor(gradient)) => update.by_candle(var, gradient, m, v)?,
-                    None => {}
-                }
+        // Side by side: where one runs out of tasks for all threads, there are those of the next.
+        let one = |Slot { var, m, v, .. }: &Slot| match gradients.gradient(var) {
+            Some(Gradient::Numbers(gradient)) => update.with_numbers(var, gradient, m, v),
+            Some(Gradient::Product(product)) => match product.factors() {
+                Some(factors) => update.in_place(var, m, v, factors.piece(), |first, len| factors.multiply(first, len)),
+                None => update.with_numbers(var, product.numbers(), m, v),
+            },
+            Some(Gradient::Tensor(gradient)) if in_float32_on_cpu(var) && in_float32_on_cpu(gradient) => {
+                with_slice(&gradient.contiguous()?, |gradient| update.with_numbers(var, gradient, m, v))
             }
-            Ok(())
-        })
+            Some(Gradient::Tensor(gradient)) => update.by_candle(var, gradient, m, v),
+            None => Ok(()),
+        };
+        in_pool(|| self.slots.par_iter().try_for_each(one))
     }
 
     /// One launch for all float32 parameters, candle's operations for others.
     fn slots_on_device(&self, gradients: &impl GradientSource, update: &Update) -> Result<()> {
         let mut together = vec![];
         for Slot { var, m, v, .. } in &self.slots {
+            let numbers = |numbers| Tensor::from_slice(numbers, var.shape(), var.device());
             let gradient = match gradients.gradient(var) {
                 Some(Gradient::Tensor(gradient)) => gradient.contiguous()?,
-                Some(Gradient::Numbers(numbers)) => Tensor::from_slice(numbers, var.shape(), var.device())?,
+                Some(Gradient::Numbers(gradient)) => numbers(gradient)?,
+                Some(Gradient::Product(product)) => numbers(product.numbers())?,
                 None => continue,
             };
             if cuda::takes(var) && cuda::takes(&gradient) {
@@ -227,18 +234,35 @@ impl Update {
         Ok(())
     }
 
-    /// One pass over parameter, gradient and both means.
-    fn in_place(&self, theta: &Var, g: &[f32], m: &Var, v: &Var) -> Result<()> {
-        // candle hands out one tensor to write to at a time, so each is asked for inside the other's turn.
-        writing(m, |m| writing(v, |v| writing(theta, |theta| self.apply(theta, g, m, v))))
+    fn with_numbers(&self, theta: &Var, g: &[f32], m: &Var, v: &Var) -> Result<()> {
+        let count = theta.elem_count();
+        if g.len() != count {
+            return Err(Error::argument(format!("expected a gradient of {count} numbers, got {}", g.len())));
+        }
+        self.in_place(theta, m, v, CHUNK, |first, len| &g[first..][..len])
     }
 
-    fn apply(&self, theta: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]) -> Result<()> {
-        let means = m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK));
-        let chunks = theta.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK)).zip(means);
+    /// One pass over the parameter and both means, `chunk` numbers at a time; `gradient(first, len)` is that of the `len` numbers
+    /// from `first` on.
+    fn in_place<G: Deref<Target = [f32]>>(
+        &self,
+        theta: &Var,
+        m: &Var,
+        v: &Var,
+        chunk: usize,
+        gradient: impl Fn(usize, usize) -> G + Sync,
+    ) -> Result<()> {
         let arch = Arch::new();
-        chunks.for_each(|((theta, g), (m, v))| arch.dispatch(Chunk { update: self, theta, g, m, v }));
-        Ok(())
+        let apply = |theta: &mut [f32], m: &mut [f32], v: &mut [f32]| {
+            let means = m.par_chunks_mut(chunk).zip(v.par_chunks_mut(chunk));
+            theta.par_chunks_mut(chunk).zip(means).enumerate().for_each(|(i, (theta, (m, v)))| {
+                let g = &*gradient(i * chunk, theta.len());
+                arch.dispatch(Chunk { update: self, theta, g, m, v });
+            });
+            Ok(())
+        };
+        // candle hands out one tensor to write to at a time, so each is asked for inside the other's turn.
+        writing(m, |m| writing(v, |v| writing(theta, |theta| apply(theta, m, v))))
     }
 }
 
@@ -307,6 +331,11 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
+    use crate::{
+        nn::{Linear, backward},
+        optim::gradient_norm,
+        random::Random,
+    };
 
     /// Several steps on an ill-scaled quadratic follow the update rule computed by hand in float64.
     #[test]
@@ -352,6 +381,33 @@ mod tests {
         }
         let means = step([0.0, 0.0]);
         assert!(means.iter().all(|means| means[0] == 0.0), "{means:?}");
+    }
+
+    /// A step is the same whether a layer's gradient was multiplied out before, as for its norm, or is multiplied out on the
+    /// way; and a variable with two names is moved once.
+    #[test]
+    fn a_product_is_its_numbers() {
+        let step = |norm_first: bool| {
+            let (mut params, random, cpu) = (Params::new(), &mut Random::new(3), Device::Cpu);
+            let layer = Linear::new(&mut params, "fc", 70, 110, random, &cpu).unwrap();
+            let weight = params.get("fc.weight").unwrap().clone();
+            params.register("tied", weight.clone()).unwrap();
+            let mut adam = Adam::new(&params, AdamConfig::default()).unwrap();
+            let x = random.normal((9, 70), &cpu).unwrap();
+            for _ in 0..2 {
+                let gradients = backward(&layer.forward(&x).unwrap().sqr().unwrap().sum_all().unwrap()).unwrap();
+                assert!(matches!(gradients.gradient(&weight), Some(Gradient::Product(_))));
+                if norm_first {
+                    assert!(gradient_norm(&params, &gradients).unwrap() > 0.0);
+                }
+                adam.step(&gradients, 0.5).unwrap();
+            }
+            assert_eq!(adam.state().len(), 4);
+            weight.to_vec2::<f32>().unwrap()
+        };
+        let weight = step(true);
+        assert_eq!(weight, step(false));
+        assert!(weight.iter().flatten().all(|w| w.is_finite()));
     }
 
     /// Settings that make no sense are refused by name.

@@ -12,9 +12,11 @@ use crate::{
 pub fn gradient_norm(params: &Params, gradients: &impl GradientSource) -> Result<f64> {
     let mut sum = 0.0;
     for gradient in params.iter().filter_map(|(_, var)| gradients.gradient(var)) {
+        let squares = |numbers: &[f32]| numbers.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
         sum += match gradient {
             Gradient::Tensor(gradient) => gradient.to_dtype(DType::F64)?.sqr()?.sum_all()?.to_scalar::<f64>()?,
-            Gradient::Numbers(numbers) => numbers.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>(),
+            Gradient::Numbers(numbers) => squares(numbers),
+            Gradient::Product(product) => squares(product.numbers()),
         };
     }
     Ok(sum.sqrt())
