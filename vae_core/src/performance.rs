@@ -82,16 +82,11 @@
 //! Some time in the second epoch every step of 784–400–400–20 took half as long again, and stayed so. A hidden unit whose
 //! rectifier never fires any more has no gradient, and Adam multiplies the first mean of each of its weights by 0.9, step
 //! after step: after 700 steps they are below 10⁻³⁸, where float32 goes on with fewer and fewer digits, *subnormal*, and a
-//! processor computes a hundred times slower. There they stay for ever, since 0.9 times the smallest of them rounds back to
-//! itself. On MNIST a quarter of the weights ended so. [`Adam`](crate::optim::Adam) now sets means to 0 before that, and a step takes the same
-//! time in every epoch. Logits beyond ±43 did the same to the square in ln(1 + eˣ). A benchmark that begins anew every few
+//! processor computes many times slower. There they stay for ever, since 0.9 times the smallest of them rounds back to
+//! itself. On MNIST a quarter of the weights ended so. [`Adam`](crate::optim::Adam) now sets means to 0 before that, and a
+//! step takes the same time in every epoch. Logits beyond ±43 did the same to the square in ln(1 + eˣ). A benchmark that begins anew every few
 //! hundred steps sees nothing of this; a reason to time whole trainings as well. (PyTorch has `torch.set_flush_denormal`,
 //! which is off unless asked for.)
-//!
-//! # Waking up
-//!
-//! Rayon's threads sleep when there is nothing to do, and a call from outside its pool wakes one, which wakes the others, and
-//! then the caller: twenty times a step. So the first thread that computes here becomes one of a pool itself.
 //!
 //! # What each step bought
 //!
@@ -110,7 +105,6 @@
 //! | a large batch meets the weight turned round | 400 → 784, 500 images, forward only | 0.81 |
 //! | no subnormal numbers in Adam | 784–400–400–20, from the second epoch on | 0.65 |
 //! | squares of 16 × 16, packing by vectors | 784–400–400–20 / 784–512–40 | 0.98 / 0.98 |
-//! | the calling thread is one of the pool | 784–400–20 / 784–400–400–20 | 0.96 / 0.97 |
 //! | weights' gradients multiplied out inside Adam | 784–400–400–20 / 784–512–40 | 0.98 / 0.97 |
 //! | fused multiply-adds in ln(1 + eˣ) | the log-probability alone | 0.55 |
 //!
@@ -147,6 +141,9 @@
 //! - *Tried: asking for the lines of the result before a tile is done* (prefetch): no difference that could be measured.
 //! - *Tried: smaller tasks* (24 rows instead of 48), for a more even end of each product: 10 % slower.
 //! - *Tried: other tiles* (12 rows by 32 columns, 8 by 48 instead of 6 by 64): as fast.
+//! - *Tried: the calling thread as one of a pool of its own* (rayon's `use_current_thread`), which saves waking a thread for each
+//!   operation: 3 to 4 %. But threads that never sleep stay where they are: in some runs both were on one core, and a step
+//!   took twice as long.
 //! - *Tried: tasks of equal length, and the output's columns written by the tasks themselves* instead of in one pass afterwards:
 //!   as fast; lines of the cache that two threads write to cost what the pass did.
 //! - *Tried: the buffer that came back last first*, since it should still be in the cache: no difference.

@@ -46,7 +46,7 @@ fn exp<S: Simd>(x: f32) -> f32 {
 #[inline(always)]
 fn log1p<S: Simd>(e: f32) -> f32 {
     let s = e / (2.0 + e);
-    // Not below what float32 can square: a processor takes a hundred times as long for numbers that small.
+    // Not below what float32 can square: a processor takes many times as long for numbers that small.
     let q = s.max(1e-18) * s.max(1e-18);
     let series = mul_add::<S>(q, mul_add::<S>(q, 1.0 / 15.0, 1.0 / 13.0), 1.0 / 11.0);
     let series = mul_add::<S>(q, mul_add::<S>(q, series, 1.0 / 9.0), 1.0 / 7.0);

@@ -294,7 +294,7 @@ impl WithSimd for Chunk<'_> {
 /// x, or 0 where |x| is less than `least`.
 ///
 /// The means of a weight whose gradient stays 0, as behind a rectifier that never fires again, shrink for ever: after 700
-/// steps the first is below 10⁻³⁸, where numbers are subnormal and a processor computes with them a hundred times slower. Its
+/// steps the first is below 10⁻³⁸, where numbers are subnormal and a processor computes with them many times slower. Its
 /// limit leaves room for the product with the learning rate; the square of a gradient that small is 0 anyway.
 #[inline(always)]
 fn or_zero(x: f32, least: f32) -> f32 {
