@@ -112,22 +112,24 @@
 //!
 //! `make bench TORCH=/path/to/python BENCH_ARGS="--rounds 6"`: PyTorch 2.13 and this crate in turns on the same two cores with
 //! AVX-512, a machine shared with others, where both cores are at times the two threads of one. Milliseconds of a step
-//! (forward, backward, Adam), medians; the ratio is what to look at:
+//! (forward, backward, Adam), medians; the ratios are medians of the rounds' ratios, and are what to look at:
 //!
 //! | model | batch | this crate | PyTorch eager | compiled | floor | crate / eager | floor / crate |
 //! |---|---|---|---|---|---|---|---|
-//! | 784–400–20 | 128 | 5.7 | 13.5 | 13.0 | 4.5 | 0.42 | 0.79 |
-//! | 784–400–400–20 | 128 | 7.9 | 15.6 | 14.6 | 5.4 | 0.51 | 0.69 |
-//! | 784–512–40 | 128 | 8.0 | 16.1 | 15.4 | 5.9 | 0.50 | 0.74 |
-//! | convolutional, latent 64 | 100 | 138 | 248 | 293 | 96 | 0.56 | 0.70 |
+//! | 784–400–20 | 128 | 5.1 | 12.7 | 11.2 | 4.1 | 0.43 | 0.69 |
+//! | 784–400–400–20 | 128 | 8.3 | 16.8 | 16.1 | 7.1 | 0.52 | 0.73 |
+//! | 784–512–40 | 128 | 8.1 | 15.4 | 14.2 | 5.5 | 0.53 | 0.65 |
+//! | convolutional, latent 64 | 100 | 101 | 189 | 214 | 54 | 0.53 | 0.58 |
 //!
-//! An hour earlier the first three ratios were 0.43, 0.48 and 0.48. What is left of a step beside the products is Adam (a
+//! (The convolutional network in a run of 9 rounds a quarter of an hour before, in which the calling thread was one of a
+//! pool, see below.) An hour of such runs gave 0.41 to 0.45 for the first model, 0.43 to 0.52 for the second and 0.45 to 0.53
+//! for the third. What is left of a step beside the products is Adam (a
 //! tenth, as fast as memory hands out its four arrays), packing the weight for the gradient of the input, and what candle
-//! does between the operations. A whole epoch over 60,000 images with loading takes 0.51, 0.53 and 0.59 of PyTorch's time for
-//! the dense models.
+//! does between the operations. A whole epoch over 60,000 images with loading takes 0.49 and 0.53 of PyTorch's time for
+//! the first two.
 //!
-//! Inference, 500 images at a time, as images a second of this crate / PyTorch's: encoders 1.1, 0.9, 1.2 and decoders 0.8, 0.9,
-//! 0.9 for the three dense models; the convolutional encoder 1.8, its decoder 6.2.
+//! Inference, 500 images at a time, as images a second of this crate / PyTorch's: encoders 1.0, 0.9, 1.1 and decoders 0.9, 0.8,
+//! 1.0 for the three dense models; the convolutional encoder 3.0, its decoder 4.9.
 //!
 //! # The same bits, whatever the threads
 //!
