@@ -54,11 +54,12 @@
 //! and weights in the second-level cache.
 //!
 //! `loss.backward()` works as ever. [`nn::backward`](crate::nn::backward), which [`Trainer`](crate::train::Trainer) uses,
-//! hands the parameters' gradients over without candle's accumulators, and those of a fully connected layer's weight as the two
-//! factors that they are the product of: [`Adam`](crate::optim::Adam) multiplies them out in pieces that never leave the cache. So does the log-probability of Bernoulli pixels with
+//! hands the parameters' gradients over without candle's accumulators. So does the log-probability of Bernoulli pixels with
 //! the gradient of the logits: for so large a tensor candle also wakes threads of its own, which go on spinning for a while
-//! after their work, on the very cores where ours should start. The two heads of an encoder are one product
-//! ([`Layer::Pair`](crate::nn::Layer::Pair)), so that candle has no two gradients of their input to add up.
+//! after their work, on the very cores where ours should start. The gradient of a fully connected layer's weight is handed
+//! over as the two factors that it is the product of, and [`Adam`](crate::optim::Adam) multiplies them out in pieces that
+//! never leave the cache. The two heads of an encoder are one product ([`Layer::Pair`](crate::nn::Layer::Pair)), so that
+//! candle has no two gradients of their input to add up.
 //!
 //! # Memory
 //!
@@ -84,9 +85,9 @@
 //! after step: after 700 steps they are below 10⁻³⁸, where float32 goes on with fewer and fewer digits, *subnormal*, and a
 //! processor computes many times slower. There they stay for ever, since 0.9 times the smallest of them rounds back to
 //! itself. On MNIST a quarter of the weights ended so. [`Adam`](crate::optim::Adam) now sets means to 0 before that, and a
-//! step takes the same time in every epoch. Logits beyond ±43 did the same to the square in ln(1 + eˣ). A benchmark that begins anew every few
-//! hundred steps sees nothing of this; a reason to time whole trainings as well. (PyTorch has `torch.set_flush_denormal`,
-//! which is off unless asked for.)
+//! step takes the same time in every epoch. Logits beyond ±43 did the same to the square in ln(1 + eˣ). A benchmark that
+//! begins anew every few hundred steps sees nothing of this; a reason to time whole trainings as well. (PyTorch has
+//! `torch.set_flush_denormal`, which is off unless asked for.)
 //!
 //! # What each step bought
 //!
