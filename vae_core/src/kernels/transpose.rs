@@ -58,9 +58,11 @@ impl Square<8> for Plain {
 // Macros, since the compiler makes no straight code of closures that use the processor's own instructions.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 macro_rules! turn_fours {
-    ($simd:expr, $low:ident, $high:ident, $shuffle:ident, $a:expr, $b:expr, $c:expr, $d:expr) => {{
-        let (ab, cd) = ($simd.$low($a, $b), $simd.$low($c, $d));
-        let (ab_high, cd_high) = ($simd.$high($a, $b), $simd.$high($c, $d));
+    ($simd:expr, $low:ident, $high:ident, $shuffle:ident, $lines:expr, $first:expr) => {{
+        let (a, b) = (cast($lines[$first]), cast($lines[$first + 1]));
+        let (c, d) = (cast($lines[$first + 2]), cast($lines[$first + 3]));
+        let (ab, cd) = ($simd.$low(a, b), $simd.$low(c, d));
+        let (ab_high, cd_high) = ($simd.$high(a, b), $simd.$high(c, d));
         [
             $simd.$shuffle::<0x44>(ab, cd),
             $simd.$shuffle::<0xee>(ab, cd),
@@ -77,16 +79,7 @@ impl Square<8> for V3 {
     fn turn(self, lines: [[f32; 8]; 8]) -> [[f32; 8]; 8] {
         macro_rules! band {
             ($i:literal) => {
-                turn_fours!(
-                    self.avx,
-                    _mm256_unpacklo_ps,
-                    _mm256_unpackhi_ps,
-                    _mm256_shuffle_ps,
-                    cast(lines[$i]),
-                    cast(lines[$i + 1]),
-                    cast(lines[$i + 2]),
-                    cast(lines[$i + 3])
-                )
+                turn_fours!(self.avx, _mm256_unpacklo_ps, _mm256_unpackhi_ps, _mm256_shuffle_ps, lines, $i)
             };
         }
         let (above, below) = (band!(0), band!(4));
@@ -107,16 +100,7 @@ impl Square<16> for V4 {
         let simd = self.avx512f;
         macro_rules! band {
             ($i:literal) => {
-                turn_fours!(
-                    simd,
-                    _mm512_unpacklo_ps,
-                    _mm512_unpackhi_ps,
-                    _mm512_shuffle_ps,
-                    cast(lines[$i]),
-                    cast(lines[$i + 1]),
-                    cast(lines[$i + 2]),
-                    cast(lines[$i + 3])
-                )
+                turn_fours!(simd, _mm512_unpacklo_ps, _mm512_unpackhi_ps, _mm512_shuffle_ps, lines, $i)
             };
         }
         // Quarter q of line j of a band holds column 4 q + j of the four lines.
