@@ -1,4 +1,4 @@
-//! Number by number.
+//! Number by number, and the sums of columns.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -7,6 +7,42 @@ use super::scratch::Scratch;
 
 /// Numbers that one task works on; fixed, so that the work is cut alike for any number of threads.
 const CHUNK: usize = 1 << 13;
+
+/// A number from N others. A type of its own and not a closure: those are not always compiled for the instruction set that
+/// they are called with.
+pub(super) trait Pointwise<const N: usize>: Copy + Sync {
+    fn of<S: Simd>(self, x: [f32; N]) -> f32;
+}
+
+/// y[i] = f(x[i]…), on this thread.
+pub(super) fn apply<const N: usize>(f: impl Pointwise<N>, y: &mut [f32], x: [&[f32]; N]) {
+    Arch::new().dispatch(Apply { f, y, x });
+}
+
+/// The same into new memory, on all threads.
+pub(super) fn apply_each<const N: usize>(f: impl Pointwise<N>, x: [&[f32]; N]) -> Scratch {
+    let mut y = Scratch::new(x[0].len());
+    y.par_chunks_mut(CHUNK).enumerate().for_each(|(i, y)| apply(f, y, x.map(|x| &x[i * CHUNK..][..y.len()])));
+    y
+}
+
+struct Apply<'a, F, const N: usize> {
+    f: F,
+    y: &'a mut [f32],
+    x: [&'a [f32]; N],
+}
+
+impl<F: Pointwise<N>, const N: usize> WithSimd for Apply<'_, F, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let x = self.x.map(|x| &x[..self.y.len()]);
+        for (i, y) in self.y.iter_mut().enumerate() {
+            *y = self.f.of::<S>(x.map(|x| x[i]));
+        }
+    }
+}
 
 /// tanh of each number.
 pub(crate) fn tanh(x: &mut [f32]) {
@@ -39,16 +75,30 @@ impl<F: Fn(f32) -> f32> WithSimd for Multiply<'_, F> {
 
 /// The sums of the columns of a matrix that is `width` wide.
 pub(crate) fn sum_rows(x: &[f32], width: usize) -> Scratch {
-    let add = |mut sum: Scratch, row: &[f32]| {
-        sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
-        sum
-    };
-    let zeros = || {
-        let mut zeros = Scratch::new(width);
-        zeros.fill(0.0);
-        zeros
-    };
+    let arch = Arch::new();
     let rows = (CHUNK / width).max(1);
-    let parts: Vec<Scratch> = x.par_chunks(rows * width).map(|x| x.chunks_exact(width).fold(zeros(), add)).collect();
-    parts.iter().fold(zeros(), |sum, part| add(sum, part))
+    let parts: Vec<Scratch> =
+        x.par_chunks(rows * width).map(|x| arch.dispatch(SumRows { rows: x.chunks_exact(width), width })).collect();
+    arch.dispatch(SumRows { rows: parts.iter().map(|part| &**part), width })
+}
+
+struct SumRows<I> {
+    rows: I,
+    width: usize,
+}
+
+impl<'a, I: Iterator<Item = &'a [f32]>> WithSimd for SumRows<I> {
+    type Output = Scratch;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Scratch {
+        let mut sum = Scratch::new(self.width);
+        sum.fill(0.0);
+        for row in self.rows {
+            for (sum, x) in sum.iter_mut().zip(row) {
+                *sum += x;
+            }
+        }
+        sum
+    }
 }

@@ -5,40 +5,78 @@
 //! z       = μ + σ ε,  σ = exp(½ ln σ²)     dz/dμ = 1       dz/d ln σ² = ½ σ ε
 //! ```
 
-use rayon::prelude::*;
+use pulp::Simd;
 
-/// Numbers that one task works on. Fewer are not worth waking a thread.
-const CHUNK: usize = 1 << 13;
+use super::{
+    elementary::exp,
+    elementwise::{Pointwise, apply_each},
+};
 
-/// f of each index below `count`, where `size` numbers are read for one.
-fn each<T: Send>(count: usize, size: usize, f: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
-    match count * size <= CHUNK {
-        true => (0..count).map(f).collect(),
-        false => (0..count).into_par_iter().with_min_len(CHUNK.div_ceil(size.max(1))).map(f).collect(),
+/// The divergence of one dimension.
+#[derive(Clone, Copy)]
+struct Divergence;
+
+impl Pointwise<2> for Divergence {
+    #[inline(always)]
+    fn of<S: Simd>(self, [mu, log_var]: [f32; 2]) -> f32 {
+        0.5 * (exp::<S>(log_var) + mu * mu - 1.0 - log_var)
+    }
+}
+
+/// Its derivative with respect to ln σ².
+#[derive(Clone, Copy)]
+struct DivergenceSlope;
+
+impl Pointwise<1> for DivergenceSlope {
+    #[inline(always)]
+    fn of<S: Simd>(self, [log_var]: [f32; 1]) -> f32 {
+        0.5 * (exp::<S>(log_var) - 1.0)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Draw;
+
+impl Pointwise<3> for Draw {
+    #[inline(always)]
+    fn of<S: Simd>(self, [mu, log_var, epsilon]: [f32; 3]) -> f32 {
+        mu + exp::<S>(0.5 * log_var) * epsilon
+    }
+}
+
+/// The derivative of a draw with respect to ln σ², times the gradient.
+#[derive(Clone, Copy)]
+struct DrawSlope;
+
+impl Pointwise<3> for DrawSlope {
+    #[inline(always)]
+    fn of<S: Simd>(self, [log_var, epsilon, gradient]: [f32; 3]) -> f32 {
+        gradient * 0.5 * exp::<S>(0.5 * log_var) * epsilon
     }
 }
 
 /// The divergence of each row of `width` numbers.
 pub(crate) fn kl_to_standard(mu: &[f32], log_var: &[f32], width: usize) -> Vec<f32> {
-    let one = |(mu, log_var): (&f32, &f32)| 0.5 * (log_var.exp() + mu * mu - 1.0 - log_var);
-    each(mu.len() / width, width, |row| {
-        let row = row * width..(row + 1) * width;
-        mu[row.clone()].iter().zip(&log_var[row]).map(one).sum()
-    })
+    apply_each(Divergence, [mu, log_var]).chunks(width).map(|row| row.iter().sum()).collect()
 }
 
 /// Its gradients with respect to μ and ln σ², from that of each row's divergence.
 pub(crate) fn kl_gradients(mu: &[f32], log_var: &[f32], gradient: &[f32], width: usize) -> (Vec<f32>, Vec<f32>) {
-    let by_mu = each(mu.len(), 1, |i| gradient[i / width] * mu[i]);
-    (by_mu, each(mu.len(), 1, |i| gradient[i / width] * 0.5 * (log_var[i].exp() - 1.0)))
+    let (mut by_mu, mut by_log_var) = (mu.to_vec(), apply_each(DivergenceSlope, [log_var]).to_vec());
+    for slope in [&mut by_mu, &mut by_log_var] {
+        for (row, gradient) in slope.chunks_mut(width).zip(gradient) {
+            row.iter_mut().for_each(|slope| *slope *= gradient);
+        }
+    }
+    (by_mu, by_log_var)
 }
 
 /// z.
 pub(crate) fn rsample(mu: &[f32], log_var: &[f32], epsilon: &[f32]) -> Vec<f32> {
-    each(mu.len(), 1, |i| mu[i] + (0.5 * log_var[i]).exp() * epsilon[i])
+    apply_each(Draw, [mu, log_var, epsilon]).to_vec()
 }
 
 /// The gradient with respect to ln σ², from that of z.
 pub(crate) fn rsample_gradient(log_var: &[f32], epsilon: &[f32], gradient: &[f32]) -> Vec<f32> {
-    each(log_var.len(), 1, |i| gradient[i] * 0.5 * (0.5 * log_var[i]).exp() * epsilon[i])
+    apply_each(DrawSlope, [log_var, epsilon, gradient]).to_vec()
 }

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::{
     scratch::Scratch,
-    tile::{Finish, Panels, Run, leaky, multiples, rows_by_panel},
+    tile::{Finish, Panels, Run, multiples, rows_by_panel},
     transpose::{transpose, transpose_into},
 };
 
@@ -33,13 +33,14 @@ pub(crate) struct Linear {
 /// Images that one task takes where the weight is turned round.
 const IMAGES: usize = 24;
 
-/// Blocks of [`COLUMNS`] columns as one matrix of `width` columns.
-fn side_by_side(blocks: &[Scratch], width: usize, rows: usize) -> Scratch {
+/// Blocks of [`COLUMNS`] columns as one matrix of `width` columns; then `finish(row, numbers)` of each row.
+fn side_by_side(blocks: &[Scratch], width: usize, rows: usize, finish: impl Fn(usize, &mut [f32]) + Sync) -> Scratch {
     let mut y = Scratch::new(rows * width);
     y.par_chunks_mut(width).enumerate().with_min_len(16).for_each(|(row, y)| {
         for (y, block) in y.chunks_mut(COLUMNS).zip(blocks) {
             y.copy_from_slice(&block[row * y.len()..][..y.len()]);
         }
+        finish(row, y);
     });
     y
 }
@@ -61,14 +62,11 @@ impl Linear {
         let panels = Panels::of_columns(weight, inputs, outputs);
         let runs = [Run { offset: 0, len: inputs }];
         let (rows, outs) = (multiples(inputs, IMAGES), multiples(outputs, IMAGES));
+        let finish = Finish { bias: Some(bias), leak, ..Default::default() };
         let mut y = Scratch::new(batch * outputs);
         y.par_chunks_mut(IMAGES * outputs).zip(x.par_chunks(IMAGES * inputs)).for_each(|(y, x)| {
             let images = x.len() / inputs;
-            rows_by_panel(x, &rows[..images], &runs, &panels, Finish::default(), &outs[..images], y);
-            // Not as the tile's first summand: an image has the same bits in a batch of any size.
-            for y in y.chunks_exact_mut(outputs) {
-                y.iter_mut().zip(bias).for_each(|(y, bias)| *y = leaky(*y + bias, leak));
-            }
+            rows_by_panel(x, &rows[..images], &runs, &panels, finish, &outs[..images], y);
         });
         y
     }
@@ -85,20 +83,26 @@ impl Linear {
                 let rows = multiples(inputs, width);
                 let outs = multiples(batch, width);
                 let mut y = Scratch::new(width * batch);
-                rows_by_panel(weight, &rows, &runs, &panels, Finish::default(), &outs, &mut y);
-                for (y, bias) in y.chunks_exact_mut(batch).zip(bias) {
-                    y.iter_mut().for_each(|y| *y = leaky(*y + bias, leak));
-                }
+                let finish = Finish { row_bias: Some(bias), leak, ..Default::default() };
+                rows_by_panel(weight, &rows, &runs, &panels, finish, &outs, &mut y);
                 let mut turned = Scratch::new(width * batch);
                 transpose_into(&y, batch, width, batch, &mut turned, width);
                 turned
             })
             .collect();
-        side_by_side(&blocks, outputs, batch)
+        side_by_side(&blocks, outputs, batch, |_, _| {})
     }
 
-    /// The gradient with respect to x, (B, in), from that of y, (B, out).
-    pub(crate) fn input_gradient(self, dy: &[f32], weight: &[f32], batch: usize) -> Scratch {
+    /// The gradient with respect to x, (B, in), from that of y, (B, out); `before(x, dx)` takes that of each image on, to before
+    /// the nonlinearity that made x.
+    pub(crate) fn input_gradient(
+        self,
+        x: &[f32],
+        dy: &[f32],
+        weight: &[f32],
+        batch: usize,
+        before: impl Fn(&[f32], &mut [f32]) + Sync,
+    ) -> Scratch {
         let Self { inputs, outputs } = self;
         let runs = [Run { offset: 0, len: outputs }];
         let rows = multiples(outputs, batch);
@@ -114,7 +118,7 @@ impl Linear {
                 dx
             })
             .collect();
-        side_by_side(&blocks, inputs, batch)
+        side_by_side(&blocks, inputs, batch, |image, dx| before(&x[image * inputs..][..inputs], dx))
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod bernoulli;
 pub(crate) mod conv;
+pub(crate) mod elementary;
 pub(crate) mod elementwise;
 pub(crate) mod gaussian;
 pub(crate) mod heap;

@@ -146,6 +146,8 @@ impl WithSimd for CopyRows<'_> {
 pub(crate) struct Finish<'a> {
     /// Added to each column: n numbers.
     pub(crate) bias: Option<&'a [f32]>,
+    /// Added to each row instead: as many numbers as there are rows.
+    pub(crate) row_bias: Option<&'a [f32]>,
     /// Then negative values are multiplied by this slope, which is in 0..=1: 0 is ReLU.
     pub(crate) leak: Option<f32>,
 }
@@ -229,10 +231,13 @@ impl RowsByPanel<'_> {
                 }
             }
         }
-        for (rows, outs) in self.rows.chunks(MR).zip(self.outs.chunks(MR)) {
+        for (i, (rows, outs)) in self.rows.chunks(MR).zip(self.outs.chunks(MR)).enumerate() {
             // Rows that are missing in the last tile are its first row once more; they are not written.
             let row: [usize; MR] = std::array::from_fn(|r| *rows.get(r).unwrap_or(&rows[0]));
             let mut sums = [start; MR];
+            if let Some(bias) = self.finish.row_bias {
+                sums = std::array::from_fn(|r| [simd.splat_f32s(bias.get(i * MR + r).copied().unwrap_or(0.0)); NV]);
+            }
             let mut k = 0;
             for run in self.runs {
                 let a: [&[f32]; MR] = std::array::from_fn(|r| &self.a[row[r] + run.offset..][..run.len]);
@@ -252,7 +257,8 @@ impl RowsByPanel<'_> {
             if let Some(leak) = self.finish.leak {
                 let leak = simd.splat_f32s(leak);
                 for sum in finished.iter_mut().flatten() {
-                    *sum = simd.max_f32s(*sum, simd.mul_f32s(*sum, leak));
+                    // In this order: where one of the two is NaN, as 0 · ∞ is, x86 takes the second.
+                    *sum = simd.max_f32s(simd.mul_f32s(*sum, leak), *sum);
                 }
             }
             for (r, &out) in outs.iter().enumerate() {
@@ -417,7 +423,15 @@ mod tests {
                 let panels =
                     Panels::pack_for(arch, k, n, |k, first, row| row.copy_from_slice(&b[k * n + first..][..row.len()]));
                 let mut y = vec![0.0; m * n];
-                rows_by_panel(&a, &rows, &runs, &panels, Finish { bias: Some(&b[..n]), leak: None }, &outs, &mut y);
+                rows_by_panel(
+                    &a,
+                    &rows,
+                    &runs,
+                    &panels,
+                    Finish { bias: Some(&b[..n]), ..Default::default() },
+                    &outs,
+                    &mut y,
+                );
                 let mut c = vec![1.0; k * n];
                 arch.dispatch(RowsByRows { arch, a: &a, rows: &rows, runs: &runs, d: &d, ds: &outs, n, c: &mut c });
 

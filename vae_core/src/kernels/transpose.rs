@@ -3,8 +3,6 @@
 // Loops over all lines of a square, which become straight code.
 #![allow(clippy::needless_range_loop)]
 
-use std::ops::Range;
-
 use pulp::Arch;
 #[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), feature = "avx512"))]
 use pulp::x86::V4;
@@ -122,8 +120,9 @@ impl Square<16> for V4 {
 
 impl Part<'_> {
     /// Some of the rows and columns.
+    #[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), feature = "avx512"))]
     #[inline(always)]
-    fn part(&mut self, rows: Range<usize>, columns: Range<usize>) -> Part<'_> {
+    fn part(&mut self, rows: std::ops::Range<usize>, columns: std::ops::Range<usize>) -> Part<'_> {
         let Self { x_width, y_width, .. } = *self;
         // Where there is nothing, it may begin beyond the end.
         let x = self.x.get(rows.start * x_width + columns.start..).unwrap_or_default();

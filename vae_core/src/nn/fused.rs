@@ -201,7 +201,7 @@ impl Step {
                 with_slice(bias, |bias| {
                     let mut y = Scratch::new(batch * conv.output_len(*direction));
                     let panels = conv.pack(*direction, weight);
-                    conv.apply(*direction, x, &panels, Finish { bias: Some(bias), leak }, &mut y);
+                    conv.apply(*direction, x, &panels, Finish { bias: Some(bias), leak, ..Default::default() }, &mut y);
                     Ok(y)
                 })
             })?,
@@ -232,11 +232,7 @@ impl Step {
             (Kernel::Linear(linear), _) => self.with_weight(|weight| {
                 // Side by side: where one runs out of tasks for all threads, there are those of the other.
                 let (dx, parameters) = rayon::join(
-                    || {
-                        let mut dx = input.then(|| linear.input_gradient(dy, weight, batch));
-                        dx.iter_mut().for_each(|dx| before(x, dx));
-                        dx
-                    },
+                    || input.then(|| linear.input_gradient(x, dy, weight, batch, before)),
                     || weights.then(|| (WeightGradient::new(*linear, x, dy, batch), sum_rows(dy, linear.outputs))),
                 );
                 Ok((dx, parameters.map_or(vec![], |parameters| self.shared_out(parameters))))
