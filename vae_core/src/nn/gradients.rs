@@ -23,7 +23,7 @@ use candle_core::{Device, Tensor, backprop::GradStore};
 
 use crate::{
     Result,
-    kernels::{linear::WeightGradient, scratch::Scratch},
+    kernels::{in_pool, linear::WeightGradient, scratch::Scratch},
 };
 
 thread_local! {
@@ -122,9 +122,13 @@ impl fmt::Debug for Gradients {
 /// # Errors
 /// [`crate::Error::Candle`] for an operation without a gradient.
 pub fn backward(loss: &Tensor) -> Result<Gradients> {
-    COLLECTED.set(Some(vec![]));
-    let store = loss.backward();
-    let found = COLLECTED.take().unwrap_or_default();
+    let collect = || {
+        COLLECTED.set(Some(vec![]));
+        let store = loss.backward();
+        (store, COLLECTED.take().unwrap_or_default())
+    };
+    // Another thread might have another CUDA stream.
+    let (store, found) = if loss.device().is_cpu() { in_pool(collect) } else { collect() };
     let mut gradients = Gradients { store: store?, collected: vec![] };
     for (parameter, mut gradient) in found {
         // A parameter may be used by several stacks, and by other operations too.
