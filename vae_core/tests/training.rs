@@ -64,6 +64,25 @@ fn repeats_whatever_the_thread_count() {
     assert_eq!(one, run(4));
 }
 
+/// Models that are trained at the same time, on the same threads, end as if each had been alone.
+#[test]
+fn side_by_side_as_alone() {
+    let images = images(300);
+    let run = |seed| {
+        let mut vae = model(seed);
+        let history = trainer(2).fit(&mut vae, &images).unwrap();
+        (bits(&vae), numbers(&history))
+    };
+    let alone: Vec<_> = (0..8).map(run).collect();
+    let together: Vec<_> = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..8).map(|seed| scope.spawn(move || run(seed))).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    for (seed, (alone, together)) in alone.iter().zip(&together).enumerate() {
+        assert!(alone == together, "model {seed}");
+    }
+}
+
 /// Training improves the ELBO on images that it did not see, and β follows its warm-up.
 #[test]
 fn learns() {

@@ -103,6 +103,11 @@ pub(crate) fn on(device: &Device) -> bool {
     device.is_cuda()
 }
 
+/// Whether work on this device may move to another thread: not a GPU's, where another thread may have another stream.
+pub(crate) fn any_thread(device: &Device) -> bool {
+    device.is_cpu() && !on(device)
+}
+
 /// Whether the kernels can work on this tensor.
 pub(crate) fn takes(x: &Tensor) -> bool {
     on(x.device()) && x.dtype() == DType::F32 && x.elem_count() > 0

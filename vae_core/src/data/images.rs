@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use candle_core::{Device, Tensor};
 
 use crate::cuda;
+use crate::kernels::elementwise::intensities;
 use crate::random::Random;
 use crate::{Error, Result};
 
@@ -154,8 +155,7 @@ impl Images {
     /// # Errors
     /// When candle cannot make the tensor, for example for want of memory on the device.
     pub fn first(&self, n: usize) -> Result<Tensor> {
-        let n = n.min(self.len());
-        self.to_tensor(n, &[&self.pixels[..n * self.pixels_per_image()]])
+        self.to_tensor(&self.pixels.chunks_exact(self.pixels_per_image()).take(n).collect::<Vec<_>>())
     }
 
     /// The images at `indices` as a float32 tensor of shape (B, C, H, W) with values in [0, 1].
@@ -167,7 +167,7 @@ impl Images {
             return cuda::images::gather(bytes, &order, self.shape);
         }
         let images = indices.iter().map(|&index| self.image_or_error(index)).collect::<Result<Vec<_>>>()?;
-        self.to_tensor(images.len(), &images)
+        self.to_tensor(&images)
     }
 
     /// The mean of all images: a float32 tensor of shape (C, H, W) with values in [0, 1].
@@ -238,13 +238,9 @@ impl Images {
         Ok(Some(Tensor::from_vec(order, indices.len(), &self.device)?))
     }
 
-    fn to_tensor(&self, n: usize, parts: &[&[u8]]) -> Result<Tensor> {
+    fn to_tensor(&self, images: &[&[u8]]) -> Result<Tensor> {
         let (c, h, w) = self.shape;
-        let mut values = Vec::with_capacity(n * c * h * w);
-        for part in parts {
-            values.extend(part.iter().map(|&byte| f32::from(byte) / 255.0));
-        }
-        Ok(Tensor::from_vec(values, (n, c, h, w), &self.device)?)
+        Ok(Tensor::from_vec(intensities(images, self.pixels_per_image()), (images.len(), c, h, w), &self.device)?)
     }
 }
 

@@ -22,7 +22,7 @@ use std::{cell::RefCell, fmt, sync::OnceLock};
 use candle_core::{Device, Tensor, backprop::GradStore};
 
 use crate::{
-    Result,
+    Result, cuda,
     kernels::{in_pool, linear::WeightGradient, scratch::Scratch},
 };
 
@@ -123,12 +123,12 @@ impl fmt::Debug for Gradients {
 /// [`crate::Error::Candle`] for an operation without a gradient.
 pub fn backward(loss: &Tensor) -> Result<Gradients> {
     let collect = || {
-        COLLECTED.set(Some(vec![]));
+        // Put back afterwards: a thread of the pool that waits for others may begin with another loss meanwhile.
+        let outer = COLLECTED.replace(Some(vec![]));
         let store = loss.backward();
-        (store, COLLECTED.take().unwrap_or_default())
+        (store, COLLECTED.replace(outer).unwrap_or_default())
     };
-    // Another thread might have another CUDA stream.
-    let (store, found) = if loss.device().is_cpu() { in_pool(collect) } else { collect() };
+    let (store, found) = if cuda::any_thread(loss.device()) { in_pool(collect) } else { collect() };
     let mut gradients = Gradients { store: store?, collected: vec![] };
     for (parameter, mut gradient) in found {
         // A parameter may be used by several stacks, and by other operations too.

@@ -22,7 +22,7 @@ use super::{
     progress::{Place, Progress},
 };
 use crate::{
-    Error, Result,
+    Error, Result, cuda,
     data::{Images, binarize},
     models::{Vae, thousands},
     nn,
@@ -273,7 +273,10 @@ impl Trainer {
         let mut seen = 0;
         let mut beta = 0.0;
         let before = adam.steps();
-        for (step, batch) in train.batches(config.batch_size, &mut shuffle)?.enumerate() {
+        let mut batches = train.batches(config.batch_size, &mut shuffle)?;
+        let mut next = batches.next();
+        let mut step = 0;
+        while let Some(batch) = next {
             let (mut batch, mut noise) = (batch?, noise.stream(step as u64));
             if config.binarize {
                 batch.images = binarize(&batch.images, &mut noise)?;
@@ -287,7 +290,15 @@ impl Trainer {
                 Some(limit) => (limit / gradient_norm(vae.params(), &gradients)?).min(1.0),
                 None => 1.0,
             };
-            adam.step(&gradients, scale)?;
+            // Side by side: where there is too little of one for all threads, there is the other. A GPU computes while this
+            // thread goes on.
+            let stepped;
+            (stepped, next) = match cuda::any_thread(vae.device()) {
+                true => rayon::join(|| adam.step(&gradients, scale), || batches.next()),
+                false => (adam.step(&gradients, scale), batches.next()),
+            };
+            stepped?;
+            step += 1;
             beta = terms.beta;
             seen += batch.labels.len();
             let images_left = (config.epochs - epoch + 1) as f64 * train.len() as f64 - seen as f64;
