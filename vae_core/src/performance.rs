@@ -108,29 +108,51 @@
 //! | squares of 16 × 16, packing by vectors | 784–400–400–20 / 784–512–40 | 0.98 / 0.98 |
 //! | weights' gradients multiplied out inside Adam | 784–400–400–20 / 784–512–40 | 0.98 / 0.97 |
 //! | fused multiply-adds in ln(1 + eˣ) | the log-probability alone | 0.55 |
+//! | bias and rectifier in the tile, the rectifier's derivative in the pass that puts columns side by side; one vector exp for KL and draws | 784–400–400–20 / 784–400–20 | 0.97 / 0.98 |
+//! | candle's part of the backward pass on a thread of the pool | 784–400–400–20 / 784–400–20 | 0.99 / 0.99 |
+//! | the next batch made beside the optimizer's step | an epoch of 784–400–400–20 / 784–512–40 | 0.99 / 0.97 |
+//!
+//! # Where a step's time goes now
+//!
+//! A step of 784–400–400–20 with the time of each task noted, both cores really two (5.35 ms, so 10.7 ms of two threads; before the
+//! last three rows above, and the noting itself is a few hundredths of it):
+//!
+//! | | share |
+//! |---|---|
+//! | the tile: forward 20 %, gradients of inputs 12 %, gradients of weights 21 % | 53 % |
+//! | Adam's update, from the gradient in the cache | 10 % |
+//! | packing and turning: weights for the gradients of inputs 4 %, batches and their gradients 6 %, outputs 2 % | 12 % |
+//! | passes over a batch: columns side by side, derivatives of rectifiers, the log-probability and its gradient | 7 % |
+//! | noise, KL, copies of outputs, and candle between the operations, on one thread while the other waits; waking threads; uneven ends | 18 % |
+//!
+//! With everything in the cache the tile runs at 0.95 of the processor's peak rate for sums of 784, at 0.88 for the 128 of a
+//! weight's gradient; in the step at three quarters of it: what one core has just written the other has to fetch, 50 ns a
+//! line of the cache.
 //!
 //! # Beside PyTorch
 //!
-//! `make bench TORCH=/path/to/python BENCH_ARGS="--rounds 6"`: PyTorch 2.13 and this crate in turns on the same two cores with
+//! `make bench TORCH=/path/to/python BENCH_ARGS="--rounds 9"`: PyTorch 2.13 and this crate in turns on the same two cores with
 //! AVX-512, a machine shared with others, where both cores are at times the two threads of one. Milliseconds of a step
 //! (forward, backward, Adam), medians; the ratios are medians of the rounds' ratios, and are what to look at:
 //!
 //! | model | batch | this crate | PyTorch eager | compiled | floor | crate / eager | floor / crate |
 //! |---|---|---|---|---|---|---|---|
-//! | 784–400–20 | 128 | 5.1 | 12.7 | 11.2 | 4.1 | 0.43 | 0.69 |
-//! | 784–400–400–20 | 128 | 8.3 | 16.8 | 16.1 | 7.1 | 0.52 | 0.73 |
-//! | 784–512–40 | 128 | 8.1 | 15.4 | 14.2 | 5.5 | 0.53 | 0.65 |
-//! | convolutional, latent 64 | 100 | 101 | 189 | 214 | 54 | 0.53 | 0.58 |
+//! | 784–400–20 | 128 | 3.5 | 7.9 | 7.7 | 2.1 | 0.43 | 0.61 |
+//! | 784–400–400–20 | 128 | 5.4 | 13.7 | 10.7 | 4.9 | 0.48 | 0.80 |
+//! | 784–512–40 | 128 | 4.8 | 10.1 | 9.6 | 2.9 | 0.49 | 0.60 |
+//! | convolutional, latent 64 | 100 | 111 | 243 | 296 | 79 | 0.50 | 0.67 |
 //!
-//! (The convolutional network in a run of 9 rounds a quarter of an hour before, in which the calling thread was one of a
-//! pool, see below.) An hour of such runs gave 0.41 to 0.45 for the first model, 0.43 to 0.52 for the second and 0.45 to 0.53
-//! for the third. What is left of a step beside the products is Adam (a
-//! tenth, as fast as memory hands out its four arrays), packing the weight for the gradient of the input, and what candle
-//! does between the operations. A whole epoch over 60,000 images with loading takes 0.49 and 0.53 of PyTorch's time for
-//! the first two.
+//! All runs of two hours, of 4 to 15 rounds: 0.37 to 0.44 (four runs), 0.45 to 0.49 (six), 0.45 to 0.49 (six), 0.50 to 0.61 (three).
 //!
-//! Inference, 500 images at a time, as images a second of this crate / PyTorch's: encoders 1.0, 0.9, 1.1 and decoders 0.9, 0.8,
-//! 1.0 for the three dense models; the convolutional encoder 3.0, its decoder 4.9.
+//! A whole epoch over 60,000 images with loading takes 0.44 to 0.49 of PyTorch's time for the first model, 0.45 to 0.56 (median 0.51)
+//! for the second, 0.49 to 0.56 (median 0.50) for the third and 0.72 for the convolutional network. The aim was 0.5, and 0.7 for the
+//! last.
+//!
+//! Built with `--no-default-features`, so without AVX-512 on this side only, a step takes 0.62, 0.74 and 0.81 of PyTorch's time
+//! for the dense models.
+//!
+//! Inference, 500 images at a time, as images a second of this crate / PyTorch's: encoders 1.1, 1.1, 1.0 and decoders 1.0, 0.8,
+//! 0.8 for the three dense models; the convolutional encoder 3.0, its decoder 5.0.
 //!
 //! # The same bits, whatever the threads
 //!
@@ -141,9 +163,17 @@
 //!
 //! # What was weighed or tried, and dropped
 //!
-//! - *Tried: asking for the lines of the result before a tile is done* (prefetch): no difference that could be measured.
+//! - *Tried: asking for memory ahead* (prefetch): the lines of the result before a tile is done, or the next columns of a weight
+//!   while a tile is at work: no difference that could be measured. Adam's four arrays during the product before them: 10 %
+//!   slower, since the tile itself keeps the way from the second-level cache busy.
+//! - *Tried: half of the images for each thread* in the forward pass, with the whole weight, instead of all images and half of the
+//!   weight. No pass and no wait between layers, 4 to 7 % faster; but then both cores hold every weight, and Adam, which writes
+//!   to them, is slower by as much.
+//! - *Tried: the whole forward pass on a thread of the pool*, too (it would ask of every model that threads can share it), *outputs
+//!   handed to candle without a copy, the log-probability and its gradient in one pass, buffers back to the thread that had
+//!   them*: 0 to 2 % each, and no more together.
 //! - *Tried: smaller tasks* (24 rows instead of 48), for a more even end of each product: 10 % slower.
-//! - *Tried: other tiles* (12 rows by 32 columns, 8 by 48 instead of 6 by 64): as fast.
+//! - *Tried: other tiles* (8 rows by 48 columns instead of 6 by 64: as fast; 12 by 32: 5 to 10 % slower).
 //! - *Tried: the calling thread as one of a pool of its own* (rayon's `use_current_thread`), which saves waking a thread for each
 //!   operation: 3 to 4 %. But threads that never sleep stay where they are: in some runs both were on one core, and a step
 //!   took twice as long.
