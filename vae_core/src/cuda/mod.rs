@@ -78,6 +78,10 @@
 //!
 //! The features `metal` (a Mac's GPU), `accelerate` (Apple's matrix products) and `mkl` (Intel's) are candle's, handed on. On Metal
 //! the library computes with candle's own operations, and noise and batches come from the CPU.
+//!
+//! `mkl` changes what candle multiplies by itself on the CPU; the layers keep their own kernels. Building looks for MKL where
+//! `MKLROOT` says, and PyPI has it: `pip install --prefix DIR mkl-static mkl-include intel-openmp`, then `MKLROOT=DIR` for the build
+//! and `LD_LIBRARY_PATH=DIR/lib` for the program.
 
 pub(crate) mod adam;
 #[cfg(feature = "cuda")]
