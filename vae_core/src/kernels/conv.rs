@@ -18,8 +18,10 @@ use std::cell::RefCell;
 use rayon::prelude::*;
 
 use super::{
+    elementwise::{add_rows, sum_parts, zeros},
     scratch::Scratch,
-    tile::{Finish, Panels, Run, multiples, rows_by_panel, rows_by_rows},
+    tile::{BEYOND, Finish, Panels, Run, multiples, rows_by_panel, rows_by_rows},
+    transpose::transpose_into,
 };
 
 /// With fewer channels than this on the big side, `up` adds up windows instead of gathering pixels: a vector of sums would be
@@ -29,6 +31,9 @@ const FEW_CHANNELS: usize = 8;
 /// Into how many groups of images a gradient is summed before the groups are added, in order: the result is that of one
 /// fixed order, and up to so many threads have work.
 const GROUPS: usize = 8;
+
+/// How many small channels of a weight one task puts into another order.
+const CHANNELS: usize = 16;
 
 /// The sizes of both sides and the window between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,15 +65,28 @@ impl Direction {
     }
 }
 
+/// How many output pixels make a call of a tile worthwhile: its last rows are often rows too many, and with 7 × 7 pixels that
+/// would be a sixth of the work. So small images are taken several at a time.
+const PIXELS: usize = 256;
+
 /// Output pixels that read the same pixels of the window.
 struct Class {
     /// The window's pixels (row, column), in the order in which their source pixels lie.
     taps: Vec<(usize, usize)>,
     /// The same in the padded source: neighbouring taps are one run.
     runs: Vec<Run>,
-    /// Where in the padded source the window of each output pixel begins.
+    /// How many output pixels an image has.
+    pixels: usize,
+    /// Where in the padded sources the window of each output pixel begins, for as many images as the plan takes at a time.
     rows: Vec<usize>,
     /// Where the output pixels are.
+    outs: Vec<usize>,
+}
+
+/// What one image needs of a class, to be repeated.
+struct Places {
+    taps: Vec<(usize, (usize, usize))>,
+    rows: Vec<usize>,
     outs: Vec<usize>,
 }
 
@@ -79,19 +97,60 @@ struct Plan {
     /// Zeros above and to the left.
     lead: usize,
     padded: (usize, usize),
+    /// How many images are computed at a time, at most.
+    images: usize,
     classes: Vec<Class>,
 }
 
 impl Plan {
-    /// The source with its zeros, channels last.
-    fn pad(&self, source: &[f32], padded: &mut Vec<f32>) {
+    /// The classes of one image, repeated for several; `target` is the length of what one image becomes.
+    fn new(
+        (source, channels): ((usize, usize), usize),
+        lead: usize,
+        padded: (usize, usize),
+        target: usize,
+        classes: Vec<Places>,
+    ) -> Self {
+        let pixels = classes.iter().map(|class| class.rows.len()).max().unwrap_or(1);
+        let images = (PIXELS / pixels.max(1)).max(1);
+        let repeated = |places: &[usize], step: usize| -> Vec<usize> {
+            (0..images).flat_map(|i| places.iter().map(move |place| i * step + place)).collect()
+        };
+        let classes = classes.into_iter().map(|Places { taps, rows, outs }| {
+            let (taps, runs) = runs(taps, channels);
+            let pixels = rows.len();
+            let rows = repeated(&rows, padded.0 * padded.1 * channels);
+            Class { taps, runs, pixels, rows, outs: repeated(&outs, target) }
+        });
+        Self { channels, source, lead, padded, images, classes: classes.collect() }
+    }
+
+    /// The numbers of one source.
+    fn source_len(&self) -> usize {
+        self.source.0 * self.source.1 * self.channels
+    }
+
+    /// Some sources with their zeros, channels last.
+    fn pad<'a>(&self, sources: &[f32], padded: &'a mut Vec<f32>) -> &'a [f32] {
         let line = self.source.1 * self.channels;
-        padded.clear();
-        padded.resize(self.padded.0 * self.padded.1 * self.channels, 0.0);
-        for (i, from) in source.chunks_exact(line).enumerate() {
-            let start = ((i + self.lead) * self.padded.1 + self.lead) * self.channels;
-            padded[start..start + line].copy_from_slice(from);
+        let (padded_line, lead) = (self.padded.1 * self.channels, self.lead * self.channels);
+        let one = self.padded.0 * padded_line;
+        let len = sources.len() / self.source_len() * one + BEYOND;
+        if padded.len() < len {
+            padded.resize(len, 0.0);
         }
+        for (source, padded) in sources.chunks_exact(self.source_len()).zip(padded.chunks_exact_mut(one)) {
+            let (above, rest) = padded.split_at_mut(self.lead * padded_line);
+            let (lines, below) = rest.split_at_mut(self.source.0 * padded_line);
+            above.fill(0.0);
+            for (from, to) in source.chunks_exact(line).zip(lines.chunks_exact_mut(padded_line)) {
+                to[..lead].fill(0.0);
+                to[lead..][..line].copy_from_slice(from);
+                to[lead + line..].fill(0.0);
+            }
+            below.fill(0.0);
+        }
+        &padded[..len]
     }
 }
 
@@ -128,17 +187,10 @@ impl Geometry {
         let padded = (reach(small.0).max(big.0 + padding), reach(small.1).max(big.1 + padding));
         let window = (0..kernel).flat_map(|u| (0..kernel).map(move |v| (u, v)));
         let taps = window.map(|(u, v)| ((u * padded.1 + v) * dilation, (u, v))).collect();
-        let (taps, runs) = runs(taps, big_channels);
         let pixels = (0..small.0).flat_map(|i| (0..small.1).map(move |j| (i, j)));
         let rows = pixels.map(|(i, j)| (i * padded.1 + j) * stride * big_channels).collect();
         let outs = multiples(small_channels, small.0 * small.1);
-        Plan {
-            channels: big_channels,
-            source: big,
-            lead: padding,
-            padded,
-            classes: vec![Class { taps, runs, rows, outs }],
-        }
+        Plan::new((big, big_channels), padding, padded, self.small_len(), vec![Places { taps, rows, outs }])
     }
 
     fn up(&self) -> Plan {
@@ -153,8 +205,7 @@ impl Geometry {
             let hits = |p: usize| (0..kernel).filter(move |u| u * dilation % stride == p);
             let back = |u: usize| lead - u * dilation / stride;
             let taps = hits(pi).flat_map(|u| hits(pj).map(move |v| (u, v)));
-            let (taps, runs) =
-                runs(taps.map(|(u, v)| (back(u) * padded.1 + back(v), (u, v))).collect(), small_channels);
+            let taps = taps.map(|(u, v)| (back(u) * padded.1 + back(v), (u, v))).collect();
             let of_class = |p: usize, n: usize| (padding..n + padding).filter(move |t| t % stride == p);
             let pixels = of_class(pi, big.0).flat_map(|i| of_class(pj, big.1).map(move |j| (i, j)));
             let (mut rows, mut outs) = (vec![], vec![]);
@@ -162,9 +213,9 @@ impl Geometry {
                 rows.push((i / stride * padded.1 + j / stride) * small_channels);
                 outs.push(((i - padding) * big.1 + j - padding) * big_channels);
             }
-            classes.push(Class { taps, runs, rows, outs });
+            classes.push(Places { taps, rows, outs });
         }
-        Plan { channels: small_channels, source: small, lead, padded, classes }
+        Plan::new((small, small_channels), lead, padded, self.big_len(), classes)
     }
 }
 
@@ -203,62 +254,64 @@ impl Conv {
     /// The weight, arranged for one direction: a panel for each class of output pixels.
     pub(crate) fn pack(&self, direction: Direction, weight: &[f32]) -> Vec<Panels> {
         let Geometry { big_channels, small_channels, kernel, .. } = self.geometry;
-        let window = kernel * kernel;
-        if self.scatters(direction) {
-            let columns = window * big_channels;
-            let taps = &self.down.classes[0].taps;
-            return vec![Panels::pack(small_channels, columns, |small, first, row| {
-                for (j, value) in row.iter_mut().enumerate() {
-                    let ((u, v), big) = (taps[(first + j) / big_channels], (first + j) % big_channels);
-                    *value = weight[(small * big_channels + big) * window + u * kernel + v];
+        let taps = &self.down.classes[0].taps;
+        let row_len = taps.len() * big_channels;
+        // (small channel, tap, big channel), the taps in their order for `down`.
+        let mut rows = Scratch::new(weight.len());
+        let tasks = rows.par_chunks_mut(CHANNELS * row_len).zip(weight.par_chunks(CHANNELS * row_len));
+        tasks.for_each(|(rows, weight)| {
+            for (row, weight) in rows.chunks_exact_mut(row_len).zip(weight.chunks_exact(row_len)) {
+                for (row, (u, v)) in row.chunks_exact_mut(big_channels).zip(taps) {
+                    let numbers = weight[u * kernel + v..].iter().step_by(kernel * kernel);
+                    row.iter_mut().zip(numbers).for_each(|(to, from)| *to = *from);
                 }
-            })];
-        }
-        let (plan, ..) = self.plan(direction);
-        plan.classes
-            .iter()
-            .map(|class| {
-                let (inputs, outputs) = match direction {
-                    Direction::Down => (big_channels, small_channels),
-                    Direction::Up => (small_channels, big_channels),
+            }
+        });
+        match direction {
+            Direction::Down => vec![Panels::of_columns(&rows, row_len, small_channels)],
+            Direction::Up if self.scatters(direction) => {
+                vec![Panels::of_rows(&rows, row_len, small_channels, row_len)]
+            }
+            Direction::Up => {
+                let panels = |class: &Class| {
+                    // Where in a row each tap of the class is.
+                    let place = |tap| taps.iter().position(|other| other == tap).unwrap_or(0) * big_channels;
+                    let places: Vec<usize> = class.taps.iter().map(place).collect();
+                    Panels::pack(places.len() * small_channels, big_channels, |k, first, row| {
+                        let from = k % small_channels * row_len + places[k / small_channels] + first;
+                        row.copy_from_slice(&rows[from..][..row.len()]);
+                    })
                 };
-                Panels::pack(class.taps.len() * inputs, outputs, |k, first, row| {
-                    let (u, v) = class.taps[k / inputs];
-                    let (channel, tap) = (k % inputs, u * kernel + v);
-                    for (j, value) in row.iter_mut().enumerate() {
-                        let (small, big) = match direction {
-                            Direction::Down => (first + j, channel),
-                            Direction::Up => (channel, first + j),
-                        };
-                        *value = weight[(small * big_channels + big) * window + tap];
-                    }
-                })
-            })
-            .collect()
+                self.up.classes.iter().map(panels).collect()
+            }
+        }
     }
 
     /// All images of a batch in one direction, with the bias and the leaky part of the nonlinearity.
     pub(crate) fn apply(&self, direction: Direction, x: &[f32], panels: &[Panels], finish: Finish, y: &mut [f32]) {
-        let (_, source, target) = self.plan(direction);
-        y.par_chunks_mut(target)
-            .zip(x.par_chunks(source))
-            .for_each(|(y, x)| self.image(direction, x, panels, finish, y));
+        let (plan, source, target) = self.plan(direction);
+        let images = plan.images.min((x.len() / source).div_ceil(rayon::current_num_threads()));
+        y.par_chunks_mut(images * target)
+            .zip(x.par_chunks(images * source))
+            .for_each(|(y, x)| self.images(direction, x, panels, finish, y));
     }
 
     fn scatters(&self, direction: Direction) -> bool {
         direction == Direction::Up && self.geometry.big_channels < FEW_CHANNELS
     }
 
-    /// One image.
-    fn image(&self, direction: Direction, x: &[f32], panels: &[Panels], finish: Finish, y: &mut [f32]) {
+    /// As many images as the plan takes at a time, or fewer.
+    fn images(&self, direction: Direction, x: &[f32], panels: &[Panels], finish: Finish, y: &mut [f32]) {
+        let (plan, source, target) = self.plan(direction);
         if self.scatters(direction) {
-            return self.scatter(x, &panels[0], finish, y);
+            let each = x.chunks_exact(source).zip(y.chunks_exact_mut(target));
+            return each.for_each(|(x, y)| self.scatter(x, &panels[0], finish, y));
         }
-        let (plan, ..) = self.plan(direction);
         PADDED.with_borrow_mut(|padded| {
-            plan.pad(x, padded);
+            let padded = plan.pad(x, padded);
             for (class, panels) in plan.classes.iter().zip(panels) {
-                rows_by_panel(padded, &class.rows, &class.runs, panels, finish, &class.outs, y);
+                let pixels = x.len() / source * class.pixels;
+                rows_by_panel(padded, &class.rows[..pixels], &class.runs, panels, finish, &class.outs[..pixels], y);
             }
         });
     }
@@ -269,15 +322,15 @@ impl Conv {
         let (plan, class) = (&self.down, &self.down.classes[0]);
         let width = kernel * kernel * big_channels;
         WINDOWS.with_borrow_mut(|windows| {
-            let pixels = class.rows.len();
+            let pixels = class.pixels;
             windows.resize(pixels * width, 0.0);
             let outs = multiples(width, pixels);
             let runs = [Run { offset: 0, len: small_channels }];
-            rows_by_panel(x, &class.outs, &runs, panel, Finish::default(), &outs, windows);
+            rows_by_panel(x, &class.outs[..pixels], &runs, panel, Finish::default(), &outs, windows);
             PADDED.with_borrow_mut(|padded| {
                 padded.clear();
                 padded.resize(plan.padded.0 * plan.padded.1 * big_channels, 0.0);
-                for (&row, mut window) in class.rows.iter().zip(windows.chunks_exact(width)) {
+                for (&row, mut window) in class.rows.iter().zip(windows[..pixels * width].chunks_exact(width)) {
                     for run in &class.runs {
                         let (line, rest) = window.split_at(run.len);
                         let target = &mut padded[row + run.offset..][..run.len];
@@ -297,8 +350,8 @@ impl Conv {
     }
 
     /// From the gradient `dy` of what `apply` wrote: the gradient of its input, if `input` has the panels of the reversed
-    /// direction, and that of the weight in PyTorch's order, if asked for. `after` sees each image's input and the gradient
-    /// of it while both are in the cache.
+    /// direction, and those of the weight, in PyTorch's order, and of the bias, if asked for. `after` sees some images' input
+    /// and the gradient of it while both are in the cache.
     pub(crate) fn backward(
         &self,
         direction: Direction,
@@ -307,61 +360,71 @@ impl Conv {
         input: Option<&[Panels]>,
         weight: bool,
         after: impl Fn(&[f32], &mut [f32]) + Sync,
-    ) -> (Option<Scratch>, Option<Scratch>) {
+    ) -> (Option<Scratch>, Option<(Scratch, Scratch)>) {
         let (_, x_len, dy_len) = self.plan(direction);
-        let batch = x.len() / x_len;
-        let group = batch.div_ceil(GROUPS).max(1);
+        let Geometry { big_channels, small_channels, .. } = self.geometry;
+        let outputs = if direction == Direction::Down { small_channels } else { big_channels };
+        let group = (x.len() / x_len).div_ceil(GROUPS).max(1);
+        // As even as can be, whatever the number of threads.
+        let images = group.div_ceil(group.div_ceil(self.down.images.min(self.up.images)));
         let mut dx = Scratch::new(if input.is_some() { x.len() } else { 0 });
         let work = |(x, dy, mut dx): (&[f32], &[f32], Option<&mut [f32]>)| {
-            let mut sum = vec![0.0; if weight { self.geometry.weight_len() } else { 0 }];
-            for (i, (x, dy)) in x.chunks_exact(x_len).zip(dy.chunks_exact(dy_len)).enumerate() {
-                if weight {
-                    let (big, small) = match direction {
-                        Direction::Down => (x, dy),
-                        Direction::Up => (dy, x),
-                    };
-                    self.add_weight_gradient(big, small, &mut sum);
+            let mut sums = weight.then(|| (zeros(self.geometry.weight_len()), zeros(outputs)));
+            for (i, (x, dy)) in x.chunks(images * x_len).zip(dy.chunks(images * dy_len)).enumerate() {
+                if let Some((dw, db)) = &mut sums {
+                    let (big, small) = if direction == Direction::Down { (x, dy) } else { (dy, x) };
+                    self.add_weight_gradient(big, small, dw);
+                    add_rows(dy, db);
                 }
                 if let (Some(dx), Some(panels)) = (&mut dx, input) {
-                    let dx = &mut dx[i * x_len..][..x_len];
-                    self.image(direction.reversed(), dy, panels, Finish::default(), dx);
+                    let dx = &mut dx[i * images * x_len..][..x.len()];
+                    self.images(direction.reversed(), dy, panels, Finish::default(), dx);
                     after(x, dx);
                 }
             }
-            sum
+            sums
         };
         let groups = x.par_chunks(group * x_len).zip(dy.par_chunks(group * dy_len));
-        let sums: Vec<Vec<f32>> = if input.is_some() {
+        let sums: Vec<_> = if input.is_some() {
             let dx = dx.par_chunks_mut(group * x_len);
             groups.zip(dx).map(|((x, dy), dx)| work((x, dy, Some(dx)))).collect()
         } else {
             groups.map(|(x, dy)| work((x, dy, None))).collect()
         };
-        (input.map(|_| dx), weight.then(|| self.add_groups(&sums)))
+        let (dw, db): (Vec<_>, Vec<_>) = sums.into_iter().flatten().unzip();
+        (input.map(|_| dx), weight.then(|| (self.in_torch_order(&dw), sum_parts(&db, outputs))))
     }
 
-    /// Adds one image's part of the weight's gradient, in the order of the taps: (u, v, big channel, small channel).
+    /// Adds some images' part of the weight's gradient, in the order (tap, big channel, small channel).
     fn add_weight_gradient(&self, big: &[f32], small: &[f32], sum: &mut [f32]) {
         let class = &self.down.classes[0];
+        let channels = self.geometry.small_channels;
+        let pixels = small.len() / channels;
+        // Before the buffer is borrowed: packing may wait for another thread, and a thread that waits may do other work here.
+        let panels = Panels::of_rows(small, channels, pixels, channels);
         PADDED.with_borrow_mut(|padded| {
-            self.down.pad(big, padded);
-            rows_by_rows(padded, &class.rows, &class.runs, small, &class.outs, self.geometry.small_channels, sum);
+            rows_by_rows(self.down.pad(big, padded), &class.rows[..pixels], &class.runs, &panels, sum);
         });
     }
 
-    /// The sum of the groups, first to last, in PyTorch's order.
-    fn add_groups(&self, groups: &[Vec<f32>]) -> Scratch {
+    /// The sum of the groups, first to last, in PyTorch's order: (small channel, big channel, row, column).
+    fn in_torch_order(&self, groups: &[Scratch]) -> Scratch {
         let Geometry { big_channels, small_channels, kernel, .. } = self.geometry;
-        let mut gradient = Scratch::new(self.geometry.weight_len());
-        for (k, &(u, v)) in self.down.classes[0].taps.iter().enumerate() {
-            for b in 0..big_channels {
-                let row = (k * big_channels + b) * small_channels;
-                for a in 0..small_channels {
-                    let sum: f32 = groups.iter().map(|group| group[row + a]).sum();
-                    gradient[((a * big_channels + b) * kernel + u) * kernel + v] = sum;
+        let taps = &self.down.classes[0].taps;
+        let row_len = taps.len() * big_channels;
+        let sum = sum_parts(groups, self.geometry.weight_len());
+        let mut gradient = Scratch::new(sum.len());
+        gradient.par_chunks_mut(CHANNELS * row_len).enumerate().for_each(|(i, gradient)| {
+            let mut rows = Scratch::new(gradient.len());
+            let channels = gradient.len() / row_len;
+            transpose_into(&sum[i * CHANNELS..], small_channels, row_len, channels, &mut rows, row_len);
+            for (gradient, row) in gradient.chunks_exact_mut(row_len).zip(rows.chunks_exact(row_len)) {
+                for (row, (u, v)) in row.chunks_exact(big_channels).zip(taps) {
+                    let numbers = gradient[u * kernel + v..].iter_mut().step_by(kernel * kernel);
+                    numbers.zip(row).for_each(|(to, from)| *to = *from);
                 }
             }
-        }
+        });
         gradient
     }
 }

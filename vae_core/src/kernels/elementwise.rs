@@ -74,11 +74,14 @@ pub(crate) fn tanh(x: &mut [f32]) {
     x.par_chunks_mut(CHUNK).for_each(|x| x.iter_mut().for_each(|x| *x = x.tanh()));
 }
 
-/// x · f(y), in place.
-pub(crate) fn multiply(x: &mut [f32], y: &[f32], f: impl Fn(f32) -> f32 + Copy + Sync) {
-    let arch = Arch::new();
-    let chunks = x.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK));
-    chunks.for_each(|(x, y)| arch.dispatch(Multiply { x, y, f }));
+/// x · f(y), in place and on this thread.
+pub(crate) fn multiply(x: &mut [f32], y: &[f32], f: impl Fn(f32) -> f32) {
+    Arch::new().dispatch(Multiply { x, y, f });
+}
+
+/// Calls `f` with parts of both, on all threads.
+pub(crate) fn in_chunks(x: &[f32], y: &mut [f32], f: impl Fn(&[f32], &mut [f32]) + Sync) {
+    x.par_chunks(CHUNK).zip(y.par_chunks_mut(CHUNK)).for_each(|(x, y)| f(x, y));
 }
 
 struct Multiply<'a, F> {
@@ -100,30 +103,54 @@ impl<F: Fn(f32) -> f32> WithSimd for Multiply<'_, F> {
 
 /// The sums of the columns of a matrix that is `width` wide.
 pub(crate) fn sum_rows(x: &[f32], width: usize) -> Scratch {
-    let arch = Arch::new();
     let rows = (CHUNK / width).max(1);
-    let parts: Vec<Scratch> =
-        x.par_chunks(rows * width).map(|x| arch.dispatch(SumRows { rows: x.chunks_exact(width), width })).collect();
-    arch.dispatch(SumRows { rows: parts.iter().map(|part| &**part), width })
+    let part = |x: &[f32]| {
+        let mut sum = zeros(width);
+        add_rows(x, &mut sum);
+        sum
+    };
+    sum_parts(&x.par_chunks(rows * width).map(part).collect::<Vec<_>>(), width)
 }
 
-struct SumRows<I> {
+/// Adds the rows of a matrix as wide as `sum` to it, first to last and on this thread.
+pub(crate) fn add_rows(x: &[f32], sum: &mut [f32]) {
+    let rows = x.chunks_exact(sum.len().max(1));
+    Arch::new().dispatch(AddRows { rows, sum });
+}
+
+/// The sum of lists of `len` numbers, first to last.
+pub(crate) fn sum_parts(parts: &[Scratch], len: usize) -> Scratch {
+    let arch = Arch::new();
+    let mut all = zeros(len);
+    all.par_chunks_mut(CHUNK).enumerate().for_each(|(i, sum)| {
+        let len = sum.len();
+        let rows = parts.iter().map(|part| &part[i * CHUNK..][..len]);
+        arch.dispatch(AddRows { rows, sum });
+    });
+    all
+}
+
+/// `len` zeros.
+pub(crate) fn zeros(len: usize) -> Scratch {
+    let mut zeros = Scratch::new(len);
+    zeros.fill(0.0);
+    zeros
+}
+
+struct AddRows<'a, I> {
     rows: I,
-    width: usize,
+    sum: &'a mut [f32],
 }
 
-impl<'a, I: Iterator<Item = &'a [f32]>> WithSimd for SumRows<I> {
-    type Output = Scratch;
+impl<'a, I: Iterator<Item = &'a [f32]>> WithSimd for AddRows<'_, I> {
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> Scratch {
-        let mut sum = Scratch::new(self.width);
-        sum.fill(0.0);
+    fn with_simd<S: Simd>(self, _: S) {
         for row in self.rows {
-            for (sum, x) in sum.iter_mut().zip(row) {
+            for (sum, x) in self.sum.iter_mut().zip(row) {
                 *sum += x;
             }
         }
-        sum
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! rows_by_panel    Y[m, n]  = Σ_k A[row(m) + k] · B[k, n]     A is read where it lies, row by row; B is packed in panels
-//! rows_by_rows     C[k, n] += Σ_m A[row(m) + k] · D[d(m) + n] both are read where they lie; the sum runs over rows
+//! rows_by_rows     C[k, n] += Σ_m A[row(m) + k] · B[m, n]     the same, but the sum runs over the rows of A
 //! ```
 //! `row(m)` is an arbitrary table. For a matrix it is m times its width; for a convolution it is where the window of output
 //! pixel m begins in the padded image, so that no window is ever copied (Dukhan, "The indirect convolution algorithm", 2019).
@@ -275,24 +275,24 @@ impl RowsByPanel<'_> {
     }
 }
 
-/// c[k·n + j] += Σ_m A[row(m) + run.offset + k − …] · D[d(m) + j]: for each run in turn, its `len` rows of C.
+/// c[k · n + j] += Σ_m A[row(m) + place(k)] · B[m, j] for all columns of B; `runs` says where the places lie.
 ///
-/// C has `n` columns and as many rows as the runs have k's together.
-pub(crate) fn rows_by_rows(a: &[f32], rows: &[usize], runs: &[Run], d: &[f32], ds: &[usize], n: usize, c: &mut [f32]) {
-    debug_assert_eq!(runs.iter().map(|run| run.len).sum::<usize>() * n, c.len());
-    debug_assert_eq!(rows.len(), ds.len());
-    let arch = Arch::new();
-    arch.dispatch(RowsByRows { arch, a, rows, runs, d, ds, n, c });
+/// `rows` has one entry for each row of B, and C as many rows as the runs have k's together. A is read up to [`BEYOND`] numbers
+/// past the last one that counts.
+pub(crate) fn rows_by_rows(a: &[f32], rows: &[usize], runs: &[Run], b: &Panels, c: &mut [f32]) {
+    debug_assert_eq!(runs.iter().map(|run| run.len).sum::<usize>() * b.n, c.len());
+    debug_assert_eq!(rows.len(), b.k);
+    b.arch.dispatch(RowsByRows { a, rows, runs, b, c });
 }
 
+/// Rows of C in the highest tile of [`rows_by_rows`], less one.
+pub(crate) const BEYOND: usize = 11;
+
 struct RowsByRows<'a> {
-    arch: Arch,
     a: &'a [f32],
     rows: &'a [usize],
     runs: &'a [Run],
-    d: &'a [f32],
-    ds: &'a [usize],
-    n: usize,
+    b: &'a Panels,
     c: &'a mut [f32],
 }
 
@@ -303,12 +303,13 @@ impl WithSimd for RowsByRows<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         // With one or three colours a run is shorter than a tile is high.
         let short = self.runs.iter().all(|run| run.len <= 4);
-        for (first, units) in blocks(self.arch, self.n) {
+        for i in 0..self.b.blocks.len() {
+            let (first, units) = self.b.blocks[i];
             match (S::F32_LANES, units, short) {
                 (16, 1, true) => self.block::<S, 1, 4>(simd, first),
                 (16, 1, false) => self.block::<S, 1, 12>(simd, first),
                 (16, 2, true) => self.block::<S, 2, 4>(simd, first),
-                (16, 2, false) => self.block::<S, 2, 8>(simd, first),
+                (16, 2, false) => self.block::<S, 2, 12>(simd, first),
                 (16, 3, true) => self.block::<S, 3, 4>(simd, first),
                 (16, 3, false) => self.block::<S, 3, 8>(simd, first),
                 (16, _, true) => self.block::<S, 4, 4>(simd, first),
@@ -326,41 +327,27 @@ impl RowsByRows<'_> {
     #[inline(always)]
     fn block<S: Simd, const NV: usize, const MR: usize>(&mut self, simd: S, first: usize) {
         let width = NV * S::F32_LANES;
-        let valid = width.min(self.n - first);
+        let Panels { k: rows, n, ref data, .. } = *self.b;
+        let panel = S::as_simd_f32s(&data[first * rows..][..rows * width]).0.as_chunks::<NV>().0;
+        let valid = width.min(n - first);
         let mut k = 0;
         for run in self.runs {
-            let mut j = 0;
-            while j < run.len {
-                let offset = run.offset + j;
+            for j in (0..run.len).step_by(MR) {
+                let a = &self.a[run.offset + j..];
                 let mut sums = [[simd.splat_f32s(0.0); NV]; MR];
-                // A tile reads whole vectors, also where it uses only a part of them: near the end, from a copy with zeros.
-                let mut places = self.rows.iter().zip(self.ds).map(|(row, d)| (row + offset, d + first));
-                let last = loop {
-                    let Some((row, d)) = places.next() else { break None };
-                    let a = self.a.get(row..row + MR).and_then(|a| a.first_chunk::<MR>());
-                    let whole = self.d.get(d..d + width).and_then(|d| S::as_simd_f32s(d).0.first_chunk::<NV>());
-                    let (Some(a), Some(d)) = (a, whole) else { break Some((row, d)) };
+                for (&row, b) in self.rows.iter().zip(panel) {
+                    let a = &a[row..][..MR];
                     for r in 0..MR {
                         let x = simd.splat_f32s(a[r]);
                         for v in 0..NV {
-                            sums[r][v] = simd.mul_add_e_f32s(x, d[v], sums[r][v]);
-                        }
-                    }
-                };
-                for (row, d) in last.into_iter().chain(places) {
-                    let a: [f32; MR] = std::array::from_fn(|r| self.a.get(row + r).copied().unwrap_or(0.0));
-                    for v in 0..NV {
-                        let rest = self.d.get(d + v * S::F32_LANES..).unwrap_or_default();
-                        let d = simd.partial_load_f32s(&rest[..rest.len().min(S::F32_LANES)]);
-                        for r in 0..MR {
-                            sums[r][v] = simd.mul_add_e_f32s(simd.splat_f32s(a[r]), d, sums[r][v]);
+                            sums[r][v] = simd.mul_add_e_f32s(x, b[v], sums[r][v]);
                         }
                     }
                 }
                 // A copy, for the same reason as above.
                 let finished = sums;
                 for (r, sums) in finished.iter().enumerate().take(run.len - j) {
-                    let (whole, rest) = S::as_mut_simd_f32s(&mut self.c[(k + j + r) * self.n + first..][..valid]);
+                    let (whole, rest) = S::as_mut_simd_f32s(&mut self.c[(k + j + r) * n + first..][..valid]);
                     for v in 0..NV {
                         if v < whole.len() {
                             whole[v] = simd.add_f32s(whole[v], sums[v]);
@@ -370,7 +357,6 @@ impl RowsByRows<'_> {
                         }
                     }
                 }
-                j += MR;
             }
             k += run.len;
         }
@@ -416,7 +402,7 @@ mod tests {
                     random.fill_uniform(&mut x);
                     x
                 };
-                let (a, b, d) = (numbers(50 + reach), numbers(k * n), numbers(m * n));
+                let (a, b, d) = (numbers(50 + reach + BEYOND), numbers(k * n), numbers(m * n));
                 let places: Vec<usize> = runs.iter().flat_map(|run| run.offset..run.offset + run.len).collect();
                 let at = |m: usize, k: usize| a[rows[m] + places[k]] as f64;
 
@@ -432,8 +418,10 @@ mod tests {
                     &outs,
                     &mut y,
                 );
+                let panels =
+                    Panels::pack_for(arch, m, n, |m, first, row| row.copy_from_slice(&d[m * n + first..][..row.len()]));
                 let mut c = vec![1.0; k * n];
-                arch.dispatch(RowsByRows { arch, a: &a, rows: &rows, runs: &runs, d: &d, ds: &outs, n, c: &mut c });
+                rows_by_rows(&a, &rows, &runs, &panels, &mut c);
 
                 let close =
                     |got: f32, want: f64| assert!((got as f64 / want - 1.0).abs() < 1e-5, "{case} {got} {want}");

@@ -25,7 +25,7 @@ use crate::{
     Error, Result,
     kernels::{
         conv::{Conv, Direction, Geometry},
-        elementwise::{multiply, sum_rows, tanh},
+        elementwise::{in_chunks, multiply, sum_rows, tanh},
         heap::keep_freed_memory,
         in_pool,
         linear::{Linear, WeightGradient},
@@ -237,22 +237,22 @@ impl Step {
                 );
                 Ok((dx, parameters.map_or(vec![], |parameters| self.shared_out(parameters))))
             }),
-            (Kernel::Conv(conv, direction), [(weight, bias)]) => {
+            (Kernel::Conv(conv, direction), [(weight, _)]) => {
                 let panels = match input {
                     true => Some(with_slice(weight, |weight| Ok(conv.pack(direction.reversed(), weight)))?),
                     false => None,
                 };
-                let (dx, dw) = conv.backward(*direction, x, dy, panels.as_deref(), weights, before);
-                Ok((dx, vec![dw.map(|dw| (Collected::Numbers(dw), sum_rows(dy, bias.elem_count())))]))
+                let (dx, parameters) = conv.backward(*direction, x, dy, panels.as_deref(), weights, before);
+                Ok((dx, vec![parameters.map(|(dw, db)| (Collected::Numbers(dw), db))]))
             }
             (&Kernel::ChannelsLast(c, pixels), _) => {
                 let mut dx = transpose_each(dy, pixels, c);
-                before(x, &mut dx);
+                in_chunks(x, &mut dx, before);
                 Ok((Some(dx), vec![]))
             }
             (&Kernel::ChannelsFirst(c, pixels), _) => {
                 let mut dx = transpose_each(dy, c, pixels);
-                before(x, &mut dx);
+                in_chunks(x, &mut dx, before);
                 Ok((Some(dx), vec![]))
             }
             (Kernel::Conv(..), _) => Err(Error::argument("a convolution without a weight")),
@@ -278,7 +278,7 @@ impl Layers {
     fn backward(&self, x: &[f32], batch: usize, mut dy: Scratch, weights: bool) -> Result<Option<Scratch>> {
         let saved = lock(&self.saved);
         if let Some((step, y)) = self.steps.last().zip(saved.get(self.steps.len() - 1)) {
-            backward_activation(step.activation, y, &mut dy);
+            in_chunks(y, &mut dy, |y, dy| backward_activation(step.activation, y, dy));
         }
         let mut last = Some(dy);
         let mut gradients = Vec::with_capacity(self.steps.len());
