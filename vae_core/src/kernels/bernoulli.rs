@@ -10,12 +10,9 @@ use rayon::prelude::*;
 
 use super::{
     elementary::{exp, log1p, mul_add},
-    elementwise::{Pointwise, apply, apply_each},
+    elementwise::{LANES, Pointwise, apply, apply_each},
     scratch::Scratch,
 };
-
-/// Sums that run side by side, so that the order of additions is fixed and a vector wide.
-const LANES: usize = 16;
 
 /// e = exp(−|l|), and 10⁻²⁶ where it is less: far below the rounding of whatever it is added to, and still a number of full
 /// precision after it was multiplied by the gradients and weights on its way back.

@@ -227,7 +227,7 @@ pub(crate) struct Conv {
 }
 
 thread_local! {
-    /// The padded source of the image that a thread works on.
+    /// The padded sources of the images that a thread works on.
     static PADDED: RefCell<Vec<f32>> = const { RefCell::new(vec![]) };
     /// The windows that [`Conv::scatter`] adds up.
     static WINDOWS: RefCell<Vec<f32>> = const { RefCell::new(vec![]) };

@@ -8,6 +8,9 @@ use super::scratch::Scratch;
 /// Numbers that one task works on; fixed, so that the work is cut alike for any number of threads.
 const CHUNK: usize = 1 << 13;
 
+/// Sums that run side by side, so that the order of additions is fixed and a vector wide.
+pub(super) const LANES: usize = 16;
+
 /// A number from N others. A type of its own and not a closure: those are not always compiled for the instruction set that
 /// they are called with.
 pub(super) trait Pointwise<const N: usize>: Copy + Sync {
@@ -101,15 +104,33 @@ impl<F: Fn(f32) -> f32> WithSimd for Multiply<'_, F> {
     }
 }
 
-/// The sums of the columns of a matrix that is `width` wide.
-pub(crate) fn sum_rows(x: &[f32], width: usize) -> Scratch {
-    let rows = (CHUNK / width).max(1);
-    let part = |x: &[f32]| {
-        let mut sum = zeros(width);
-        add_rows(x, &mut sum);
-        sum
-    };
-    sum_parts(&x.par_chunks(rows * width).map(part).collect::<Vec<_>>(), width)
+/// The sum of each row of a matrix that has as many rows as there are `sums`, on this thread.
+pub(super) fn row_sums(x: &[f32], sums: &mut [f32]) {
+    Arch::new().dispatch(RowSums { x, sums });
+}
+
+struct RowSums<'a> {
+    x: &'a [f32],
+    sums: &'a mut [f32],
+}
+
+impl WithSimd for RowSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let width = self.x.len() / self.sums.len().max(1);
+        for (sum, row) in self.sums.iter_mut().zip(self.x.chunks_exact(width.max(1))) {
+            let (whole, end) = row.as_chunks::<LANES>();
+            let mut parts = [0.0; LANES];
+            for numbers in whole {
+                for i in 0..LANES {
+                    parts[i] += numbers[i];
+                }
+            }
+            *sum = parts.iter().sum::<f32>() + end.iter().sum::<f32>();
+        }
+    }
 }
 
 /// Adds the rows of a matrix as wide as `sum` to it, first to last and on this thread.

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use super::{
     scratch::Scratch,
     tile::{Finish, Panels, Run, multiples, rows_by_panel},
-    transpose::{transpose, transpose_into},
+    transpose::{transpose_and_sum, transpose_into},
 };
 
 /// Columns of an output, or rows of a weight's gradient, that one task makes; fixed, so that the work is cut alike for any
@@ -137,11 +137,12 @@ pub(crate) struct WeightGradient {
 }
 
 impl WeightGradient {
-    pub(crate) fn new(linear: Linear, x: &[f32], dy: &[f32], batch: usize) -> Self {
+    /// From x and dy, and with it the gradient of the bias: the sums of dyᵀ's rows.
+    pub(crate) fn and_bias(linear: Linear, x: &[f32], dy: &[f32], batch: usize) -> (Self, Scratch) {
         let Linear { inputs, outputs } = linear;
-        let dy = Arc::new(transpose(dy, batch, outputs));
+        let (dy, bias) = transpose_and_sum(dy, batch, outputs);
         let panels = Arc::new(Panels::of_rows(x, inputs, batch, inputs));
-        Self { panels, dy, inputs, batch, outputs: 0..outputs }
+        (Self { panels, dy: Arc::new(dy), inputs, batch, outputs: 0..outputs }, bias)
     }
 
     /// Some of the rows.

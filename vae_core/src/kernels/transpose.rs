@@ -10,7 +10,7 @@ use pulp::x86::V4;
 use pulp::{NullaryFnOnce, cast, x86::V3};
 use rayon::prelude::*;
 
-use super::scratch::Scratch;
+use super::{elementwise::row_sums, scratch::Scratch};
 
 /// Columns that one task turns.
 const BAND: usize = 128;
@@ -199,27 +199,34 @@ pub(crate) fn transpose_each(x: &[f32], rows: usize, columns: usize) -> Scratch 
     y
 }
 
-/// The transpose of a (rows, columns) matrix.
-pub(crate) fn transpose(x: &[f32], rows: usize, columns: usize) -> Scratch {
-    let mut y = Scratch::new(rows * columns);
-    y.par_chunks_mut(rows.max(1) * BAND).enumerate().for_each(|(band, y)| {
-        transpose_into(&x[band * BAND..], columns, rows, y.len() / rows, y, rows);
+/// The transpose of a (rows, columns) matrix, and the sums of its columns, made while they lie in the cache as rows.
+pub(crate) fn transpose_and_sum(x: &[f32], rows: usize, columns: usize) -> (Scratch, Scratch) {
+    let (mut y, mut sums) = (Scratch::new(rows * columns), Scratch::new(columns));
+    let bands = y.par_chunks_mut(rows.max(1) * BAND).zip(sums.par_chunks_mut(BAND)).enumerate();
+    bands.for_each(|(band, (y, sums))| {
+        transpose_into(&x[band * BAND..], columns, rows, sums.len(), y, rows);
+        row_sums(y, sums);
     });
-    y
+    (y, sums)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Every number finds its place, in matrices that are not made of whole squares too.
+    /// Every number finds its place, in matrices that are not made of whole squares too, and columns are summed up.
     #[test]
     fn transposes() {
         for (rows, columns) in [(1, 1), (1, 40), (40, 1), (16, 16), (17, 33), (48, 70), (33, 64), (5, 300)] {
             let x: Vec<f32> = (0..3 * rows * columns).map(|i| i as f32).collect();
             let each = transpose_each(&x, rows, columns);
             for (image, (x, y)) in x.chunks(rows * columns).zip(each.chunks(rows * columns)).enumerate() {
-                assert_eq!(&transpose(x, rows, columns)[..], y, "{image}");
+                let (turned, sums) = transpose_and_sum(x, rows, columns);
+                assert_eq!(&turned[..], y, "{image}");
+                for (sum, y) in sums.iter().zip(y.chunks(rows)) {
+                    let exact: f64 = y.iter().map(|&y| f64::from(y)).sum();
+                    assert!((f64::from(*sum) - exact).abs() <= 1e-6 * exact, "{sum} {exact}");
+                }
                 for (i, &value) in x.iter().enumerate() {
                     assert_eq!(y[i % columns * rows + i / columns], value);
                 }

@@ -25,7 +25,7 @@ use crate::{
     Error, Result,
     kernels::{
         conv::{Conv, Direction, Geometry},
-        elementwise::{in_chunks, multiply, sum_rows, tanh},
+        elementwise::{in_chunks, multiply, tanh},
         heap::keep_freed_memory,
         in_pool,
         linear::{Linear, WeightGradient},
@@ -233,7 +233,7 @@ impl Step {
                 // Side by side: where one runs out of tasks for all threads, there are those of the other.
                 let (dx, parameters) = rayon::join(
                     || input.then(|| linear.input_gradient(x, dy, weight, batch, before)),
-                    || weights.then(|| (WeightGradient::new(*linear, x, dy, batch), sum_rows(dy, linear.outputs))),
+                    || weights.then(|| WeightGradient::and_bias(*linear, x, dy, batch)),
                 );
                 Ok((dx, parameters.map_or(vec![], |parameters| self.shared_out(parameters))))
             }),
