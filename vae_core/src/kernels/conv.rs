@@ -374,7 +374,10 @@ impl Conv {
                 if let Some((dw, db)) = &mut sums {
                     let (big, small) = if direction == Direction::Down { (x, dy) } else { (dy, x) };
                     self.add_weight_gradient(big, small, dw);
-                    add_rows(dy, db);
+                    // By itself first: a sum of a hundred thousand pixels, one after the other, would lose digits.
+                    let mut part = zeros(outputs);
+                    add_rows(dy, &mut part);
+                    add_rows(&part, db);
                 }
                 if let (Some(dx), Some(panels)) = (&mut dx, input) {
                     let dx = &mut dx[i * images * x_len..][..x.len()];
