@@ -167,7 +167,8 @@
 //!
 //! A whole epoch over 60,000 images with loading, medians of 5 in each run: 0.41, 0.45, 0.45, 0.47, 0.51 of PyTorch's time for the
 //! first model, 0.47, 0.49, 0.50, 0.51, 0.52 for the second, 0.42, 0.46, 0.48, 0.49, 0.51 for the third, so 0.45, 0.50 and 0.48 in the
-//! middle; and 0.62 for the convolutional network (49 and 79 seconds; once more PyTorch needed 219, and that run does not count). The aim was 0.5,
+//! middle; and 0.62 and 0.48 for the convolutional network (49 and 79 seconds, 58 and 122; in a third run PyTorch needed 219,
+//! which does not count). The aim was 0.5,
 //! and 0.7 for the last.
 //!
 //! Built with `--no-default-features`, so without AVX-512 on this side only, a step takes 0.68, 0.77, 0.71 and 0.76 of PyTorch's
