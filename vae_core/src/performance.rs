@@ -32,7 +32,7 @@
 //! panels as wide as a tile. A fully connected layer needs three products, and all three are this tile: forward, rows of
 //! the weight times panels of the batch (or, for a large batch, the other way round); for the gradient of the input, rows of dy times panels of the weight, which each
 //! task packs just before it uses them; for the gradient of the weight, rows of dyᵀ times panels of the batch. (The other
-//! tile could read all of that in place. It was half as fast: to walk down a column of a large matrix is to meet a new page
+//! tile could read all of that in place. With the loop that it had then it was half as fast: to walk down a column of a large matrix is to meet a new page
 //! of memory at every step.) For a convolution a row is the window of an output
 //! pixel in the image (padded, channels last): within a line of the window the numbers lie together, so the table replaces
 //! the copy of all windows ("im2col") that most CPU convolutions make (Dukhan 2019, "The indirect convolution algorithm").
@@ -123,7 +123,7 @@
 //! # Where a step's time goes now
 //!
 //! A step of 784–400–400–20 with the time of each task noted, both cores really two (5.35 ms, so 10.7 ms of two threads; before the
-//! last three rows above, and the noting itself is a few hundredths of it):
+//! rows above that begin with bias and rectifier in the tile, and the noting itself is a few hundredths of it):
 //!
 //! | | share |
 //! |---|---|
@@ -168,8 +168,7 @@
 //! A whole epoch over 60,000 images with loading, medians of 5 in each run: 0.41, 0.45, 0.45, 0.47, 0.51 of PyTorch's time for the
 //! first model, 0.47, 0.49, 0.50, 0.51, 0.52 for the second, 0.42, 0.46, 0.48, 0.49, 0.51 for the third, so 0.45, 0.50 and 0.48 in the
 //! middle; and 0.62 and 0.48 for the convolutional network (49 and 79 seconds, 58 and 122; in a third run PyTorch needed 219,
-//! which does not count). The aim was 0.5,
-//! and 0.7 for the last.
+//! which does not count). The aim was 0.5, and 0.7 for the last.
 //!
 //! Built with `--no-default-features`, so without AVX-512 on this side only, a step takes 0.68, 0.77, 0.71 and 0.76 of PyTorch's
 //! time. In a cell of a notebook it takes 1.03 to 1.04 of the time in a release build (`make kernel-bench`).

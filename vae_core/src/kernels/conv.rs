@@ -75,7 +75,7 @@ struct Class {
     taps: Vec<(usize, usize)>,
     /// The same in the padded source: neighbouring taps are one run.
     runs: Vec<Run>,
-    /// How many output pixels an image has.
+    /// How many output pixels of this class an image has.
     pixels: usize,
     /// Where in the padded sources the window of each output pixel begins, for as many images as the plan takes at a time.
     rows: Vec<usize>,
