@@ -18,7 +18,7 @@ use std::cell::RefCell;
 use rayon::prelude::*;
 
 use super::{
-    elementwise::{add_rows, sum_parts, zeros},
+    elementwise::{add_rows, sum_parts},
     scratch::Scratch,
     tile::{BEYOND, Finish, Panels, Run, multiples, rows_by_panel, rows_by_rows},
     transpose::transpose_into,
@@ -369,13 +369,13 @@ impl Conv {
         let images = group.div_ceil(group.div_ceil(self.down.images.min(self.up.images)));
         let mut dx = Scratch::new(if input.is_some() { x.len() } else { 0 });
         let work = |(x, dy, mut dx): (&[f32], &[f32], Option<&mut [f32]>)| {
-            let mut sums = weight.then(|| (zeros(self.geometry.weight_len()), zeros(outputs)));
+            let mut sums = weight.then(|| (Scratch::zeros(self.geometry.weight_len()), Scratch::zeros(outputs)));
             for (i, (x, dy)) in x.chunks(images * x_len).zip(dy.chunks(images * dy_len)).enumerate() {
                 if let Some((dw, db)) = &mut sums {
                     let (big, small) = if direction == Direction::Down { (x, dy) } else { (dy, x) };
                     self.add_weight_gradient(big, small, dw);
                     // By itself first: a sum of a hundred thousand pixels, one after the other, would lose digits.
-                    let mut part = zeros(outputs);
+                    let mut part = Scratch::zeros(outputs);
                     add_rows(dy, &mut part);
                     add_rows(&part, db);
                 }

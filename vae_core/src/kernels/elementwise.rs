@@ -142,20 +142,13 @@ pub(crate) fn add_rows(x: &[f32], sum: &mut [f32]) {
 /// The sum of lists of `len` numbers, first to last.
 pub(crate) fn sum_parts(parts: &[Scratch], len: usize) -> Scratch {
     let arch = Arch::new();
-    let mut all = zeros(len);
+    let mut all = Scratch::zeros(len);
     all.par_chunks_mut(CHUNK).enumerate().for_each(|(i, sum)| {
         let len = sum.len();
         let rows = parts.iter().map(|part| &part[i * CHUNK..][..len]);
         arch.dispatch(AddRows { rows, sum });
     });
     all
-}
-
-/// `len` zeros.
-pub(crate) fn zeros(len: usize) -> Scratch {
-    let mut zeros = Scratch::new(len);
-    zeros.fill(0.0);
-    zeros
 }
 
 struct AddRows<'a, I> {

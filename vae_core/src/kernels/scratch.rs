@@ -54,6 +54,13 @@ impl Scratch {
         Self { buffer, start, len }
     }
 
+    /// `len` zeros.
+    pub(crate) fn zeros(len: usize) -> Self {
+        let mut scratch = Self::new(len);
+        scratch.fill(0.0);
+        scratch
+    }
+
     /// The same numbers once more.
     pub(crate) fn copy(from: &[f32]) -> Self {
         let mut scratch = Self::new(from.len());
