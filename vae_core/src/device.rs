@@ -91,8 +91,8 @@ fn cuda() -> Result<Device> {
     unsafe {
         device.as_cuda_device()?.disable_event_tracking();
     }
-    crate::cuda::keep_memory(&device)?;
-    crate::cuda::probe(&device)?;
+    crate::ops::cuda::keep_memory(&device)?;
+    crate::ops::cuda::probe(&device)?;
     *first = Some(device.clone());
     Ok(device)
 }

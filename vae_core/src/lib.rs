@@ -15,17 +15,14 @@
 //! |---|---|
 //! | [`device`], [`random`] | which device, and saying which; seeded noise, explicit and passed in |
 //! | [`data`] | MNIST, Fashion-MNIST and their embedded stand-ins; images kept as bytes, seeded batches |
-//! | [`dist`] | the distributions of encoder and decoder, with their log-probabilities and divergences |
+//! | [`distributions`] | the distributions of encoder and decoder, with their log-probabilities and divergences |
 //! | [`nn`] | layers, and the parameters that they share out |
 //! | [`models`] | encoder and decoder, and nothing else: a model does not know its loss |
 //! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |
 //! | [`optim`] | Adam |
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
 //! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors |
-//! | [`performance`] | a page to read: where the time of a step goes |
-//! | [`cuda`] | a page to read: the same on an NVIDIA GPU |
-//! | [`errors`] | a page to read: what goes wrong and what is said then |
-//! | [`check`] | comparisons for check cells and exercises |
+//! | [`notebook`] | comparisons for check cells and exercises |
 //! | [`viz`] | figures that a notebook shows and a file keeps |
 //!
 //! # Train one
@@ -64,21 +61,18 @@
 #[cfg(test)]
 extern crate self as vae_core;
 
-pub mod check;
-pub mod cuda;
 pub mod data;
 pub mod device;
-pub mod dist;
+pub mod distributions;
 mod error;
-pub mod errors;
 pub mod eval;
-mod files;
-mod kernels;
+mod io;
 pub mod models;
 pub mod nn;
+pub mod notebook;
 pub mod objectives;
+mod ops;
 pub mod optim;
-pub mod performance;
 pub mod random;
 pub mod train;
 pub mod viz;
@@ -88,6 +82,7 @@ pub use candle_nn;
 pub use device::best_device;
 pub use error::{Error, Result};
 pub use image;
+pub use notebook::check;
 pub use plotters;
 pub use serde_json;
 
@@ -97,7 +92,7 @@ pub mod prelude {
     pub use crate::check;
     pub use crate::data::{self, Batch, Corruption, Dataset, Images, Picture, binarize};
     pub use crate::device::best_device;
-    pub use crate::dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood};
+    pub use crate::distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood};
     pub use crate::eval::{self, Detector, DetectorConfig, Ranking, Score, Threshold, scores};
     pub use crate::models::{ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Observation, Vae};
     pub use crate::nn::{

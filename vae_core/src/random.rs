@@ -41,7 +41,7 @@ use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::{Result, cuda};
+use crate::{Result, ops::cuda};
 
 /// Values that one position of the generator fills; part of the definition of the stream, so not a tuning knob.
 const BLOCK: usize = 4096;

@@ -12,7 +12,7 @@ use std::{
 use vae_core::{data::idx, models, prelude::*};
 
 const CPU: Device = Device::Cpu;
-const PAGE: &str = include_str!("../src/errors.rs");
+const PAGE: &str = include_str!("../../docs/errors.md");
 /// What is said where a row cannot be tried on this machine.
 const SKIPPED: &str = "skipped";
 
@@ -255,6 +255,6 @@ fn the_table_of_errors() {
             wrong.push(format!("//! | {what} | {said} |"));
         }
     }
-    assert!(wrong.is_empty(), "these rows of src/errors.rs should be\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "these rows of ../docs/errors.md should be\n{}", wrong.join("\n"));
     assert!(table.is_empty(), "nobody does {table:#?}");
 }

@@ -5,7 +5,7 @@
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 use vae_core::{
     candle::{DType, Device, Tensor, Var},
-    dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood},
+    distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood},
     random::Random,
 };
 

@@ -4,7 +4,7 @@
 use vae_core::{
     Result,
     candle::{DType, Device, Tensor, Var},
-    dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood},
+    distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood},
     random::Random,
 };
 

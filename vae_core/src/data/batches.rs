@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::Images;
 use crate::random::Random;
-use crate::{Error, Result, cuda};
+use crate::{Error, Result, ops::cuda};
 
 /// Some images as a tensor, with their labels.
 #[derive(Clone, Debug)]

@@ -29,7 +29,7 @@ use flate2::{Compression, bufread::MultiGzDecoder, write::GzEncoder};
 use super::Images;
 use crate::{
     Error, Result,
-    files::{self, write_atomically},
+    io::files::{self, write_atomically},
 };
 
 const IMAGES: u32 = 0x0803;

@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{Device, Tensor};
 
-use crate::cuda;
-use crate::kernels::elementwise::intensities;
+use crate::ops::cuda;
+use crate::ops::kernels::elementwise::intensities;
 use crate::random::Random;
 use crate::{Error, Result};
 

@@ -26,7 +26,7 @@ use std::{
 use candle_core::{Device, Tensor};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage, imageops};
 
-use crate::{Error, Result, files};
+use crate::{Error, Result, io::files};
 
 /// The longest side that is read, and that a picture can be resized to: enough for a scanned page.
 const LONGEST: u32 = 4096;

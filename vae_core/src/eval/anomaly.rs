@@ -28,7 +28,7 @@ use std::{fmt, str::FromStr};
 use candle_core::{D, DType, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, data::Images, dist::DiagonalGaussian, models::Vae, random::Random};
+use crate::{Error, Result, data::Images, distributions::DiagonalGaussian, models::Vae, random::Random};
 
 /// Numbers in the decoded images of one step: half a megabyte of float32 stays in the processor's cache, and bounds the
 /// memory whatever the set and the samples.

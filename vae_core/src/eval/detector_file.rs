@@ -13,10 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Detector, DetectorConfig, Threshold, neighbours::Familiar};
-use crate::{
-    Error, Result,
-    models::{self, storage},
-};
+use crate::{Error, Result, io::storage, models};
 
 /// Changes when a file of an older release can no longer be read.
 const FORMAT: u32 = 1;

@@ -26,7 +26,7 @@ use candle_core::{Device, Tensor};
 use super::{ConvVaeConfig, LayerRow, Vae, check_codes, check_type, conv_config::Shape, open::Architecture, posterior};
 use crate::{
     Error, Result,
-    dist::{DiagonalGaussian, Likelihood},
+    distributions::{DiagonalGaussian, Likelihood},
     nn::{Conv2d, ConvTranspose2d, Layer, Linear, Params, Stack},
     random::Random,
 };
@@ -168,6 +168,6 @@ impl Vae for ConvVae {
     }
 
     fn config(&self) -> serde_json::Value {
-        super::storage::describe(ConvVaeConfig::KIND, &self.config)
+        crate::io::storage::describe(ConvVaeConfig::KIND, &self.config)
     }
 }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    dist::{DiagonalGaussian, Likelihood},
+    distributions::{DiagonalGaussian, Likelihood},
     nn::{Activation, Layer, Linear, Params, Stack},
     random::Random,
 };
@@ -220,7 +220,7 @@ impl Vae for MlpVae {
     }
 
     fn config(&self) -> serde_json::Value {
-        super::storage::describe(MlpVaeConfig::KIND, &self.config)
+        crate::io::storage::describe(MlpVaeConfig::KIND, &self.config)
     }
 }
 

@@ -10,8 +10,6 @@ mod conv;
 mod conv_config;
 mod mlp;
 mod open;
-mod pytorch;
-pub(crate) mod storage;
 mod summary;
 
 pub use conv::ConvVae;
@@ -29,7 +27,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    dist::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood},
+    distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood},
+    io::{pytorch, storage},
     nn::{Params, Stack},
     random::Random,
 };

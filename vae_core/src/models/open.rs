@@ -6,8 +6,8 @@ use candle_core::Device;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{ConvVaeConfig, MlpVaeConfig, Vae, storage};
-use crate::{Error, Result};
+use super::{ConvVaeConfig, MlpVaeConfig, Vae};
+use crate::{Error, Result, io::storage};
 
 /// The model that [`Vae::save`] wrote, of any kind that this crate has.
 ///

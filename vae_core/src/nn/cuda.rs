@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    cuda::{
+    ops::cuda::{
         launch::{Arg, Grid, Output, run},
         node::node3,
         takes,

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    kernels::{
+    ops::kernels::{
         conv::{Conv, Direction, Geometry},
         elementwise::{in_chunks, multiply, tanh},
         heap::keep_freed_memory,

@@ -22,8 +22,9 @@ use std::{cell::RefCell, fmt, sync::OnceLock};
 use candle_core::{Device, Tensor, backprop::GradStore};
 
 use crate::{
-    Result, cuda,
-    kernels::{in_pool, linear::WeightGradient, scratch::Scratch},
+    Result,
+    ops::cuda,
+    ops::kernels::{in_pool, linear::WeightGradient, scratch::Scratch},
 };
 
 thread_local! {

@@ -15,7 +15,7 @@ use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor};
 
 use crate::{
     Error, Result,
-    kernels::{
+    ops::kernels::{
         scratch::{Scratch, lock},
         slices::with_slice,
     },
@@ -112,7 +112,7 @@ impl CustomOp1 for Output {
 mod tests {
     use super::*;
     use crate::{
-        dist::{Bernoulli, Likelihood},
+        distributions::{Bernoulli, Likelihood},
         nn::{Activation, Linear, Params, Stack, backward},
         random::Random,
     };

@@ -49,7 +49,7 @@ use super::{Elbo, Objective, Terms};
 use crate::{
     Error, Result,
     data::{Batch, Corruption},
-    dist::DiagonalGaussian,
+    distributions::DiagonalGaussian,
     models::Vae,
     random::Random,
 };

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Objective, Terms};
 use crate::{
-    Error, Result, cuda,
+    Error, Result,
     data::{Images, binarize},
     models::Vae,
+    ops::cuda,
     random::Random,
 };
 

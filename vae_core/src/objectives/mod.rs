@@ -18,7 +18,7 @@ pub use evaluate::{Means, evaluate};
 
 use candle_core::Tensor;
 
-use crate::{Result, cuda, data::Batch, models::Vae, random::Random};
+use crate::{Result, data::Batch, models::Vae, ops::cuda, random::Random};
 
 /// The terms of an objective on one batch: scalars in nats per image.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl Terms {
     /// loss = β · KL − reconstruction, from what each image has: (B,) twice.
     fn weighted(reconstruction: &Tensor, kl: &Tensor, beta: f64) -> Result<Self> {
         if cuda::takes(reconstruction) && cuda::takes(kl) {
-            let [loss, reconstruction, kl] = cuda::dist::weigh(reconstruction, kl, beta)?;
+            let [loss, reconstruction, kl] = cuda::distributions::weigh(reconstruction, kl, beta)?;
             return Ok(Self { loss, reconstruction, kl, beta });
         }
         let (reconstruction, kl) = (reconstruction.mean_all()?, kl.mean_all()?);

@@ -27,12 +27,13 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Result, cuda,
-    kernels::{
+    Error, Result,
+    nn::{Gradient, GradientSource, Params},
+    ops::cuda,
+    ops::kernels::{
         in_pool,
         slices::{in_float32_on_cpu, with_slice},
     },
-    nn::{Gradient, GradientSource, Params},
 };
 
 /// Elements that one thread takes at a time.

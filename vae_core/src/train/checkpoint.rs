@@ -22,8 +22,9 @@ use serde_json::Value;
 
 use super::History;
 use crate::{
-    Error, Result, files,
-    models::{Vae, storage},
+    Error, Result,
+    io::{files, storage},
+    models::Vae,
     optim::Adam,
 };
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    files::{self, write_atomically},
+    io::files::{self, write_atomically},
     objectives::Means,
 };
 

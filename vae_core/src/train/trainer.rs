@@ -22,11 +22,12 @@ use super::{
     progress::{Place, Progress},
 };
 use crate::{
-    Error, Result, cuda,
+    Error, Result,
     data::{Images, binarize},
     models::{Vae, thousands},
     nn,
     objectives::{Accumulator, Objective, evaluate},
+    ops::cuda,
     optim::{Adam, AdamConfig, gradient_norm},
     random::Random,
 };

@@ -7,7 +7,7 @@ use super::{
     ImageGrid, output,
     text::{self, Anchor, FONT, HEADING, INK, SIZE, TITLE, number},
 };
-use crate::{Error, Result, files::write_atomically};
+use crate::{Error, Result, io::files::write_atomically};
 
 /// Space between neighbours in a row or column, in CSS pixels.
 const GAP: f64 = 20.0;

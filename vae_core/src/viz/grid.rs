@@ -11,7 +11,7 @@ use super::{
     colors::{NOT_FINITE, Rgb},
     output,
 };
-use crate::{Error, Result, files::write_atomically};
+use crate::{Error, Result, io::files::write_atomically};
 
 /// More images than this in one grid are a slip, not a picture.
 const MOST_IMAGES: usize = 10_000;

@@ -4,7 +4,7 @@
 //! σ² states instead of hiding. σ² = ½ makes the weight of the summed squared error 1.
 //!
 //! ```
-//! use vae_core::{candle::{Device, Tensor}, dist::{Gaussian, Likelihood}};
+//! use vae_core::{candle::{Device, Tensor}, distributions::{Gaussian, Likelihood}};
 //!
 //! let x = Tensor::new(&[[1f32, 2.]], &Device::Cpu)?;
 //! let log_prob = Gaussian::fixed(x.zeros_like()?, 1.0)?.log_prob(&x)?.to_vec1::<f32>()?[0];

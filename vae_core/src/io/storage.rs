@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Error, Result,
-    files::{self, write_atomically},
+    io::files::{self, write_atomically},
     nn::{Params, finite},
 };
 
@@ -22,7 +22,7 @@ const KEY: &str = "vae_core";
 const CHECKSUM: &str = "crc32";
 
 /// The configuration of a model with the kind of model it belongs to.
-pub(super) fn describe(kind: &str, config: &impl Serialize) -> Value {
+pub(crate) fn describe(kind: &str, config: &impl Serialize) -> Value {
     // A configuration is plain data; should one ever not serialize, its model is refused on loading.
     json!({ "kind": kind, "config": serde_json::to_value(config).unwrap_or(Value::Null) })
 }
@@ -48,7 +48,7 @@ pub(crate) fn read(path: &Path) -> Result<(HashMap<String, Tensor>, Value)> {
 }
 
 /// The same for a file from elsewhere, which may hold whole numbers too.
-pub(super) fn read_foreign(path: &Path) -> Result<(HashMap<String, Tensor>, Value)> {
+pub(crate) fn read_foreign(path: &Path) -> Result<(HashMap<String, Tensor>, Value)> {
     read_types(path, |dtype| FLOATS.contains(&dtype) || WHOLE.contains(&dtype))
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn save(params: &Params, config: &Value, path: &Path) -> Result<()> {
     write(params.iter().map(|(name, var)| (name.to_string(), var.as_tensor().clone())).collect(), config, path)
 }
 
-pub(super) fn load(params: &Params, config: &Value, path: &Path) -> Result<()> {
+pub(crate) fn load(params: &Params, config: &Value, path: &Path) -> Result<()> {
     let (tensors, stored) = read(path)?;
     // A file from elsewhere has no configuration; its names and shapes decide.
     if !stored.is_null() && stored != *config {

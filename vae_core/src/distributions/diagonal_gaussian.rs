@@ -4,7 +4,7 @@
 //! - KL(q ‖ N(0, I)) = ½ Σ (σ² + μ² − 1 − ln σ²) (the same, appendix B)
 //!
 //! ```
-//! use vae_core::{candle::{Device, Tensor}, dist::DiagonalGaussian};
+//! use vae_core::{candle::{Device, Tensor}, distributions::DiagonalGaussian};
 //!
 //! let q = DiagonalGaussian::new(Tensor::new(&[[1f64, 0.]], &Device::Cpu)?, Tensor::new(&[[0f64, 4f64.ln()]], &Device::Cpu)?)?;
 //! let kl = q.kl_to_standard()?.to_vec1::<f64>()?[0];
@@ -16,8 +16,9 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Shape, Tenso
 
 use super::{LN_2PI, batched, gaussian::gaussian_log_prob, same_shape, sum_per_item};
 use crate::{
-    Result, cuda,
-    kernels::{
+    Result,
+    ops::cuda,
+    ops::kernels::{
         gaussian,
         slices::{in_float32_on_cpu, slice, with_slice},
     },
@@ -80,7 +81,7 @@ impl DiagonalGaussian {
     pub fn rsample_with(&self, epsilon: &Tensor) -> Result<Tensor> {
         same_shape("epsilon of a diagonal Gaussian", epsilon, &self.mu)?;
         if cuda::takes(&self.mu) && cuda::takes(&self.log_var) && cuda::takes(epsilon) && !epsilon.track_op() {
-            return cuda::dist::rsample(&self.mu, &self.log_var, epsilon);
+            return cuda::distributions::rsample(&self.mu, &self.log_var, epsilon);
         }
         if self.fused() && in_float32_on_cpu(epsilon) && !epsilon.track_op() {
             let (mu, log_var) = (self.mu.contiguous()?, self.log_var.contiguous()?);
@@ -108,7 +109,7 @@ impl DiagonalGaussian {
     /// KL(q ‖ N(0, I)) in closed form, in nats: (B,).
     pub fn kl_to_standard(&self) -> Result<Tensor> {
         if cuda::takes(&self.mu) && cuda::takes(&self.log_var) {
-            return cuda::dist::kl(&self.mu, &self.log_var);
+            return cuda::distributions::kl(&self.mu, &self.log_var);
         }
         if self.fused() {
             return Ok(self.mu.contiguous()?.apply_op2(&self.log_var.contiguous()?, KlToStandard)?);

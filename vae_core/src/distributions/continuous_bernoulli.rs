@@ -3,7 +3,7 @@
 //! The constant that a Bernoulli on grey pixels lacks is, in logits, C(l) = l / tanh(l/2), with limit 2 at l = 0.
 //!
 //! ```
-//! use vae_core::{candle::{Device, Tensor}, dist::{ContinuousBernoulli, Likelihood}};
+//! use vae_core::{candle::{Device, Tensor}, distributions::{ContinuousBernoulli, Likelihood}};
 //!
 //! let uniform = ContinuousBernoulli::new(Tensor::zeros((1, 4), vae_core::candle::DType::F32, &Device::Cpu)?)?;
 //! let x = Tensor::new(&[[0f32, 0.3, 0.5, 1.]], &Device::Cpu)?;

@@ -1,7 +1,7 @@
 //! Binary pixels: p(x|z) = ∏ σ(l)ˣ (1 − σ(l))¹⁻ˣ, kept as logits l.
 //!
 //! ```
-//! use vae_core::{candle::{Device, Tensor}, dist::{Bernoulli, Likelihood}};
+//! use vae_core::{candle::{Device, Tensor}, distributions::{Bernoulli, Likelihood}};
 //!
 //! let logits = Tensor::new(&[[0f32, 1e4], [-1e4, 0.]], &Device::Cpu)?;
 //! let x = Tensor::new(&[[1f32, 1.], [0., 1.]], &Device::Cpu)?;
@@ -14,12 +14,13 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp3, Device, Layout, Shape, Tenso
 
 use super::{Likelihood, batched, same_shape, sigmoid, softplus, sum_per_item};
 use crate::{
-    Result, cuda,
-    kernels::{
+    Result,
+    nn::Outlet,
+    ops::cuda,
+    ops::kernels::{
         bernoulli::{self, log_prob, logits_gradient},
         slices::{in_float32_on_cpu, slice, with_slice},
     },
-    nn::Outlet,
     random::Random,
 };
 
@@ -60,7 +61,7 @@ impl Likelihood for Bernoulli {
     fn log_prob(&self, x: &Tensor) -> Result<Tensor> {
         same_shape("x of a Bernoulli", x, &self.logits)?;
         if cuda::takes(x) && cuda::takes(&self.logits) {
-            return cuda::dist::bernoulli(&self.logits, x);
+            return cuda::distributions::bernoulli(&self.logits, x);
         }
         if in_float32_on_cpu(x) && in_float32_on_cpu(&self.logits) {
             let logits = self.logits.contiguous()?;
@@ -74,7 +75,7 @@ impl Likelihood for Bernoulli {
     /// σ(l).
     fn mean(&self) -> Result<Tensor> {
         if cuda::takes(&self.logits) {
-            return cuda::dist::sigmoid(&self.logits);
+            return cuda::distributions::sigmoid(&self.logits);
         }
         if in_float32_on_cpu(&self.logits) {
             return Ok(self.logits.contiguous()?.apply_op1(Mean)?);

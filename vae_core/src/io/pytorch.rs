@@ -190,7 +190,7 @@ fn fits(value: &Tensor, shape: &[usize], dtype: DType) -> Result<Result<Tensor, 
 }
 
 /// Sets `params` to the tensors of a file.
-pub(super) fn load(params: &Params, path: &Path) -> Result<()> {
+pub(crate) fn load(params: &Params, path: &Path) -> Result<()> {
     let mut values = HashMap::new();
     for Entry { value, ours, .. } in entries(params, path)? {
         let mut start = 0;
@@ -208,7 +208,7 @@ pub(super) fn load(params: &Params, path: &Path) -> Result<()> {
 }
 
 /// Writes `params` under the names and in the shapes of the file `like`.
-pub(super) fn save(params: &Params, like: &Path, path: &Path) -> Result<()> {
+pub(crate) fn save(params: &Params, like: &Path, path: &Path) -> Result<()> {
     let mut tensors = vec![];
     for Entry { name, value, ours } in entries(params, like)? {
         let parts: Vec<&Tensor> = ours.iter().filter_map(|name| params.get(name)).map(|var| var.as_tensor()).collect();

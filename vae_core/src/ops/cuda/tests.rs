@@ -1,6 +1,6 @@
 //! The whole way of a CUDA tensor, but for the launch itself: the checks of `tests/cuda`, with the emulator on.
 
-#[path = "../../tests/cuda/checks.rs"]
+#[path = "../../../tests/cuda/checks.rs"]
 mod checks;
 
 use candle_core::Device;

@@ -1,0 +1,3 @@
+//! What only notebooks need: check cells and exercises.
+
+pub mod check;
