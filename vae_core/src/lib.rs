@@ -13,8 +13,8 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`device`], [`random`] | which device, and saying which; seeded noise, explicit and passed in |
-//! | [`data`] | MNIST, Fashion-MNIST and their embedded stand-ins; images kept as bytes, seeded batches |
+//! | [`device`], [`random`] | which device, and why; seeded noise, explicit and passed in |
+//! | [`data`] | MNIST, Fashion-MNIST and their embedded stand-ins, folders of pictures; images kept as bytes, seeded batches |
 //! | [`distributions`] | the distributions of encoder and decoder, with their log-probabilities and divergences |
 //! | [`nn`] | layers, and the parameters that they share out |
 //! | [`models`] | encoder and decoder, and nothing else: a model does not know its loss |
@@ -22,7 +22,7 @@
 //! | [`optim`] | Adam |
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
 //! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors |
-//! | [`notebook`] | comparisons for check cells and exercises |
+//! | [`notebook`] | loaders that say what they found; comparisons for check cells and exercises |
 //! | [`viz`] | figures that a notebook shows and a file keeps |
 //!
 //! # Train one
@@ -53,8 +53,8 @@
 //!
 //! # What it does not do
 //!
-//! It is no general deep-learning framework (that is candle), loads no pictures but the sets named above, PNG files one by
-//! one ([`data::Picture`]) and what [`data::Images::new`] is given, and trains on one device at a time.
+//! It is no general deep-learning framework (that is candle), loads no pictures but the sets named above, PNG and JPEG files
+//! ([`data::folder()`], [`data::Picture`]) and what [`data::Images::new`] is given, and trains on one device at a time.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 // The checks of `tests/cuda` are unit tests, too.
@@ -90,13 +90,16 @@ pub use serde_json;
 pub mod prelude {
     pub use crate::candle::{DType, Device, Tensor, Var};
     pub use crate::check;
-    pub use crate::data::{self, Batch, Corruption, Dataset, Images, Picture, binarize};
-    pub use crate::device::best_device;
+    pub use crate::data::{Batch, Corruption, Dataset, Fit, Folder, FolderConfig, Images, Picture, binarize};
     pub use crate::distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood};
     pub use crate::eval::{self, Detector, DetectorConfig, Ranking, Score, Threshold, scores};
     pub use crate::models::{ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Observation, Vae};
     pub use crate::nn::{
         Activation, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, Layer, Linear, Params, Stack,
+    };
+    pub use crate::notebook::{
+        best_device,
+        data::{self, Rehearsal},
     };
     pub use crate::objectives::{Criterion, Denoising, Elbo, Means, Objective, Terms, evaluate};
     pub use crate::optim::{Adam, AdamConfig};

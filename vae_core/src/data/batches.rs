@@ -12,7 +12,7 @@ pub struct Batch {
     /// Float32 of shape (B, C, H, W), values in [0, 1].
     pub images: Tensor,
     /// The B labels.
-    pub labels: Vec<u8>,
+    pub labels: Vec<u32>,
 }
 
 /// An owned iterator over the batches of one pass; made by [`Images::batches`] and [`Images::chunks`].
@@ -33,7 +33,7 @@ impl Images {
     /// When an index is past the end, or candle cannot make the tensor.
     pub fn batch(&self, indices: &[usize]) -> Result<Batch> {
         let images = self.at(indices)?;
-        Ok(Batch { images, labels: indices.iter().map(|&i| self.labels()[i]).collect() })
+        Ok(Batch { images, labels: self.labels_at(indices) })
     }
 
     /// One pass over all images in an order drawn from `random`, in batches of `size`; the last may be smaller.
@@ -76,7 +76,7 @@ impl Iterator for Batches {
         };
         let gather = || -> Result<Batch> {
             let images = cuda::images::gather(bytes, &order.narrow(0, start, end - start)?, self.images.shape())?;
-            Ok(Batch { images, labels: indices.iter().map(|&i| self.images.labels()[i]).collect() })
+            Ok(Batch { images, labels: self.images.labels_at(indices) })
         };
         Some(gather())
     }
