@@ -34,11 +34,11 @@ use std::{
     sync::Arc,
 };
 
-use candle_core::Device;
+use candle_core::{Device, Shape};
 use rayon::prelude::*;
 
 use super::{
-    Images, Picture, images, picture,
+    Batch, Data, Images, Picture, batches, images, picture,
     scan::{Found, Tree, scan},
 };
 use crate::{Error, Result};
@@ -207,7 +207,7 @@ impl Folder {
         self.paths.len()
     }
 
-    /// Whether there is no picture; never so for what [`folder`] returns.
+    /// Whether there is no picture: never so for what [`folder`] returns.
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty()
     }
@@ -279,7 +279,7 @@ impl Folder {
     /// # Errors
     /// When `count` is 0 or would leave nothing.
     pub fn split(&self, count: usize, seed: u64) -> Result<(Self, Self)> {
-        let (rest, held) = images::split(self.len(), count, seed)?;
+        let [rest, held] = batches::split(self.len(), count, seed)?;
         Ok((self.select(&rest)?, self.select(&held)?))
     }
 
@@ -314,6 +314,23 @@ impl Folder {
     /// The labels of pictures that are there.
     fn labels_at(&self, indices: &[usize]) -> Vec<u32> {
         indices.iter().filter_map(|&index| self.labels.get(index).copied()).collect()
+    }
+}
+
+impl Data for Folder {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn shape(&self) -> Shape {
+        self.shape().into()
+    }
+
+    fn batch(&self, indices: &[usize]) -> Result<Batch> {
+        match &self.kept {
+            Some(kept) => kept.batch(indices),
+            None => self.images(indices)?.batch(&(0..indices.len()).collect::<Vec<_>>()),
+        }
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{Device, Tensor};
 
+use super::batches;
 use crate::ops::cuda;
 use crate::ops::kernels::elementwise::intensities;
-use crate::random::Random;
 use crate::{Error, Result};
 
 /// Grey or colour images of one shape, with a label each or without labels, and the device on which they become tensors.
@@ -142,7 +142,7 @@ impl Images {
     /// # Errors
     /// When `count` is 0 or would leave nothing.
     pub fn split(&self, count: usize, seed: u64) -> Result<(Self, Self)> {
-        let (rest, held) = split(self.len(), count, seed)?;
+        let [rest, held] = batches::split(self.len(), count, seed)?;
         Ok((self.select(&rest)?, self.select(&held)?))
     }
 
@@ -245,23 +245,6 @@ impl Images {
         let (c, h, w) = self.shape;
         Ok(Tensor::from_vec(intensities(images, self.pixels_per_image()), (images.len(), c, h, w), &self.device)?)
     }
-}
-
-/// The places of `count` images of `len` that are drawn with `seed`, after those of the rest; both in order.
-///
-/// # Errors
-/// When `count` is 0 or would leave nothing.
-pub(super) fn split(len: usize, count: usize, seed: u64) -> Result<(Vec<usize>, Vec<usize>)> {
-    if count == 0 || count >= len {
-        return Err(Error::argument(format!(
-            "cannot hold out {count} of {len} images: expected at least 1, and fewer than there are"
-        )));
-    }
-    let mut held = Random::new(seed).permutation(len);
-    let mut rest = held.split_off(count);
-    held.sort_unstable();
-    rest.sort_unstable();
-    Ok((rest, held))
 }
 
 pub(super) fn past_the_end(index: usize, len: usize) -> Error {
