@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::Images;
 use crate::random::Random;
-use crate::{Error, Result, ops::cuda};
+use crate::{Error, Result, ops::gather::Order};
 
 /// Some images as a tensor, with their labels.
 #[derive(Clone, Debug)]
@@ -19,11 +19,9 @@ pub struct Batch {
 #[derive(Clone, Debug)]
 pub struct Batches {
     images: Images,
-    order: Vec<usize>,
+    order: Order,
     size: usize,
     next: usize,
-    /// The order on a CUDA device: one copy for the whole pass.
-    on_device: Option<Tensor>,
 }
 
 impl Images {
@@ -59,8 +57,7 @@ impl Images {
         if self.is_empty() {
             return Err(Error::argument("batches of an empty set: expected at least one image"));
         }
-        let on_device = self.order_on_device(&order)?;
-        Ok(Batches { images: self.clone(), order, size, next: 0, on_device })
+        Ok(Batches { images: self.clone(), order: self.source().order(order)?, size, next: 0 })
     }
 }
 
@@ -68,21 +65,17 @@ impl Iterator for Batches {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let end = self.next.saturating_add(self.size).min(self.order.len());
-        let indices = self.order.get(self.next..end).filter(|indices| !indices.is_empty())?;
+        let end = self.next.saturating_add(self.size).min(self.order.indices().len());
         let start = std::mem::replace(&mut self.next, end);
-        let Some((order, bytes)) = self.on_device.as_ref().zip(self.images.resident()) else {
-            return Some(self.images.batch(indices));
-        };
-        let gather = || -> Result<Batch> {
-            let images = cuda::images::gather(bytes, &order.narrow(0, start, end - start)?, self.images.shape())?;
-            Ok(Batch { images, labels: indices.iter().map(|&i| self.images.labels()[i]).collect() })
-        };
-        Some(gather())
+        let labels: Vec<u8> = self.order.indices()[start..end].iter().map(|&i| self.images.labels()[i]).collect();
+        if labels.is_empty() {
+            return None;
+        }
+        Some(self.images.source().gather(&self.order, start..end).map(|images| Batch { images, labels }))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = (self.order.len() - self.next).div_ceil(self.size);
+        let left = (self.order.indices().len() - self.next).div_ceil(self.size);
         (left, Some(left))
     }
 }

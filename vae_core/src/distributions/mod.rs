@@ -23,7 +23,7 @@ pub use gaussian::Gaussian;
 
 use candle_core::Tensor;
 
-use crate::{Error, Result, random::Random};
+use crate::{Error, Result, ops::sum_per_item, random::Random};
 
 /// ln 2π.
 pub(crate) const LN_2PI: f64 = 1.837_877_066_409_345_5;
@@ -41,11 +41,6 @@ pub trait Likelihood {
 
     /// A draw from p(x|z), without a gradient; the shape of the parameters.
     fn sample(&self, random: &mut Random) -> Result<Tensor>;
-}
-
-/// Sums a (B, …) tensor over all but its first dimension: (B,).
-fn sum_per_item(x: &Tensor) -> Result<Tensor> {
-    Ok(x.flatten_from(1)?.sum(1)?)
 }
 
 /// Refuses a tensor that has not the shape of the distribution's parameters.
@@ -73,14 +68,4 @@ fn batched(what: &'static str, x: &Tensor) -> Result<()> {
         return Ok(());
     }
     Err(Error::Shape { what, expected: "(batch, …), two dimensions or more".into(), got: x.dims().to_vec() })
-}
-
-/// ln(1 + eˣ) without overflow: max(x, 0) + ln(1 + e^−|x|).
-fn softplus(x: &Tensor) -> Result<Tensor> {
-    Ok((x.relu()? + (x.abs()?.neg()?.exp()? + 1.0)?.log()?)?)
-}
-
-/// 1 / (1 + e^−x), with a gradient, by way of tanh, which cannot overflow.
-fn sigmoid(x: &Tensor) -> Result<Tensor> {
-    Ok(((x * 0.5)?.tanh()? * 0.5)?.affine(1.0, 0.5)?)
 }

@@ -18,7 +18,7 @@ pub use evaluate::{Means, evaluate};
 
 use candle_core::Tensor;
 
-use crate::{Result, data::Batch, models::Vae, ops::cuda, random::Random};
+use crate::{Result, data::Batch, models::Vae, ops, random::Random};
 
 /// The terms of an objective on one batch: scalars in nats per image.
 #[derive(Clone, Debug)]
@@ -36,12 +36,7 @@ pub struct Terms {
 impl Terms {
     /// loss = β · KL − reconstruction, from what each image has: (B,) twice.
     fn weighted(reconstruction: &Tensor, kl: &Tensor, beta: f64) -> Result<Self> {
-        if cuda::takes(reconstruction) && cuda::takes(kl) {
-            let [loss, reconstruction, kl] = cuda::distributions::weigh(reconstruction, kl, beta)?;
-            return Ok(Self { loss, reconstruction, kl, beta });
-        }
-        let (reconstruction, kl) = (reconstruction.mean_all()?, kl.mean_all()?);
-        let loss = ((&kl * beta)? - &reconstruction)?;
+        let [loss, reconstruction, kl] = ops::weigh::weigh(reconstruction, kl, beta)?;
         Ok(Self { loss, reconstruction, kl, beta })
     }
 }
