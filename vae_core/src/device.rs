@@ -79,7 +79,7 @@ fn choose_by(wanted: &str) -> Result<Choice> {
     let mut why = vec![];
     #[cfg(feature = "cuda")]
     if wanted != "metal" {
-        match cuda() {
+        match crate::ops::first_gpu() {
             Ok(device) => return Ok(Choice { device, why: why.join("; ") }),
             Err(error) => why.push(format!("CUDA is built in but cannot be used: {}", reason(&error.to_string()))),
         }
@@ -96,28 +96,6 @@ fn choose_by(wanted: &str) -> Result<Choice> {
         why.push(format!("{VARIABLE} asks for {wanted}, but vae_core was built without the feature `{wanted}`"));
     }
     Ok(Choice { device: Device::Cpu, why: why.join("; ") })
-}
-
-/// The first GPU, after a computation on it that came out right: the same device each time.
-#[cfg(feature = "cuda")]
-fn cuda() -> Result<Device> {
-    static FIRST: std::sync::Mutex<Option<Device>> = std::sync::Mutex::new(None);
-    let mut first = FIRST.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(device) = &*first {
-        return Ok(device.clone());
-    }
-    // With a stream of its own, work from any thread is done in the order in which it was asked for. candle's `new_cuda` has
-    // a stream for each thread, and nothing between them.
-    let device = Device::new_cuda_with_stream(0)?;
-    // SAFETY: the events are for tensors that are used on several streams; this device and all its tensors have one.
-    #[allow(unsafe_code)]
-    unsafe {
-        device.as_cuda_device()?.disable_event_tracking();
-    }
-    crate::ops::cuda::keep_memory(&device)?;
-    crate::ops::cuda::probe(&device)?;
-    *first = Some(device.clone());
-    Ok(device)
 }
 
 /// What an error of the driver means, where that is known, on one line.

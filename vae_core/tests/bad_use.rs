@@ -72,8 +72,8 @@ fn file(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// A set of four files with these labels for training.
-fn set(folder: &Path, labels: Vec<u8>) -> PathBuf {
-    let images = |labels: Vec<u8>| Images::new(vec![9; 784 * labels.len()], labels, (1, 28, 28), &CPU).unwrap();
+fn set(folder: &Path, labels: Vec<u32>) -> PathBuf {
+    let images = |labels: Vec<u32>| Images::new(vec![9; 784 * labels.len()], labels, (1, 28, 28), &CPU).unwrap();
     idx::write_folder(&folder.join("mnist"), &images(labels), &images(vec![0; 5])).unwrap();
     folder.to_path_buf()
 }

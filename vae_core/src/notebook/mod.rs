@@ -25,7 +25,7 @@ use crate::{Result, device};
 /// [`Error::Argument`](crate::Error::Argument) when `VAE_CORE_DEVICE` names no device.
 pub fn best_device() -> Result<Device> {
     // A notebook's process is the notebook's alone, so what it frees may stay with it for the next step.
-    crate::ops::kernels::heap::keep_freed_memory();
+    crate::ops::heap::keep_freed_memory();
     Ok(said(device::choose()?).device)
 }
 
