@@ -9,21 +9,25 @@
 //!
 //! # The map
 //!
-//! Each module uses only those above it.
+//! Each module uses only those above it; `tests/arrows.rs` holds them to it. What is not a link is private.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`device`], [`random`] | which device, and saying which; seeded noise, explicit and passed in |
-//! | [`data`] | MNIST, Fashion-MNIST and their embedded stand-ins; images kept as bytes, seeded batches |
+//! | `error` | [`Error`]: what was expected, what came and what to do |
+//! | `io` | files that are whole or not there, checksums, PyTorch's names |
+//! | `ops` | the operations, a room each: formula, reference, CPU path, CUDA path; alone in knowing what kind a device is |
+//! | [`device`] | which device, and saying which |
+//! | [`random`] | seeded noise, explicit and passed in |
 //! | [`distributions`] | the distributions of encoder and decoder, with their log-probabilities and divergences |
+//! | [`data`] | MNIST, Fashion-MNIST and their embedded stand-ins; images kept as bytes, seeded batches |
 //! | [`nn`] | layers, and the parameters that they share out |
 //! | [`models`] | encoder and decoder, and nothing else: a model does not know its loss |
-//! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |
 //! | [`optim`] | Adam |
+//! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
 //! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors |
-//! | [`notebook`] | comparisons for check cells and exercises |
 //! | [`viz`] | figures that a notebook shows and a file keeps |
+//! | [`notebook`] | comparisons for check cells and exercises |
 //!
 //! # Train one
 //!
@@ -57,10 +61,9 @@
 //! one ([`data::Picture`]) and what [`data::Images::new`] is given, and trains on one device at a time.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-// The checks of `tests/cuda` are unit tests, too.
-#[cfg(test)]
-extern crate self as vae_core;
-
+#[cfg(any(test, feature = "cuda"))]
+#[doc(hidden)]
+pub mod cuda_checks;
 pub mod data;
 pub mod device;
 pub mod distributions;
