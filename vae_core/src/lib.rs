@@ -14,13 +14,13 @@
 //! | module | what it is |
 //! |---|---|
 //! | `error` | [`Error`]: what was expected, what came and what to do |
-//! | `io` | files that are whole or not there, checksums, PyTorch's names |
 //! | `ops` | the operations, a room each: formula, reference, CPU path, CUDA path; alone in knowing what kind a device is |
 //! | [`device`] | which device, and saying which |
 //! | [`random`] | seeded noise, explicit and passed in |
 //! | [`distributions`] | the distributions of encoder and decoder, with their log-probabilities and divergences |
-//! | [`data`] | MNIST, Fashion-MNIST and their embedded stand-ins; images kept as bytes, seeded batches |
 //! | [`nn`] | layers, and the parameters that they share out |
+//! | `io` | files that are whole or not there, checksums, PyTorch's names |
+//! | [`data`] | MNIST, Fashion-MNIST and their embedded stand-ins; images kept as bytes, seeded batches |
 //! | [`models`] | encoder and decoder, and nothing else: a model does not know its loss |
 //! | [`optim`] | Adam |
 //! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |
