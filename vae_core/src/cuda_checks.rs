@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used)] // a check that fails panics, and says where
 
 pub use crate::ops::compare::Place;
-use crate::{Result, candle, nn, ops, prelude::*, train::EpochRecord};
+use crate::{Result, nn, ops, prelude::*, train::EpochRecord};
 
 /// A check with its name. It panics where a number differs.
 pub type Check = (&'static str, fn(&Place));
@@ -61,8 +61,8 @@ fn batches(place: &Place) {
         let mut all = vec![images.at(&[6, 0, 6])?];
         for batch in images.batches(3, &mut Random::new(5))?.chain(images.chunks(4)?) {
             let batch = batch?;
-            all.push(Tensor::from_vec(batch.labels.iter().map(|&l| l as f32).collect(), batch.labels.len(), &CPU)?);
-            all.push(batch.images);
+            all.extend(batch.y.map(|y| y.to_dtype(DType::F32)).transpose()?);
+            all.push(batch.x);
         }
         Ok(all)
     };
@@ -143,7 +143,7 @@ fn training(place: &Place) {
     let curve = |device: &Device, vae: &mut dyn Vae, objective: Denoising| -> Result<Vec<Tensor>> {
         let trainer = Trainer::new(objective).epochs(2).batch_size(40).validation(16).quiet();
         let history = trainer.fit(vae, &images.to_device(device))?;
-        let losses = |e: &EpochRecord| [e.train.loss, e.train.kl, e.validation.map_or(0.0, |v| v.loss)];
+        let losses = |e: &EpochRecord| [e.train.loss, e.train.kl, e.validation.as_ref().map_or(0.0, |v| v.loss)];
         let losses: Vec<_> = history.epochs.iter().flat_map(losses).map(|x| x as f32).collect();
         let mut all = vec![Tensor::from_vec(losses, 6, &CPU)?];
         for (_, var) in vae.params().iter() {

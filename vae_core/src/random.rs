@@ -50,6 +50,8 @@ pub struct Random {
     seed: [u8; 32],
     /// How many blocks and scalars have been drawn from this stream.
     drawn: u64,
+    /// Whether all rows of a tensor are one draw.
+    alike: bool,
 }
 
 impl Random {
@@ -57,7 +59,7 @@ impl Random {
     pub fn new(seed: u64) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        Self { seed: bytes, drawn: 0 }
+        Self { seed: bytes, drawn: 0, alike: false }
     }
 
     /// The child number `index`: the same for the same parent and index, wherever the parent stands, and independent of
@@ -67,7 +69,7 @@ impl Random {
         let mut parent = generator(self.seed, 1 << 63 | index);
         let mut seed = [0; 32];
         parent.fill_bytes(&mut seed);
-        Self { seed, drawn: 0 }
+        Self { seed, drawn: 0, alike: false }
     }
 
     /// The next `count` positions of the generator: the first of them.
@@ -87,6 +89,21 @@ impl Random {
         fill(Kind::Normal, self.seed, self.advance(positions(values.len())), values);
     }
 
+    /// A generator of the same numbers of which all rows of a tensor are one draw: what comes of an item then does not depend on
+    /// the items beside it.
+    ///
+    /// ```
+    /// use vae_core::{candle::Device, random::Random};
+    ///
+    /// let rows = Random::new(1).alike().normal((3, 2), &Device::Cpu)?.to_vec2::<f32>()?;
+    /// assert!(rows[0] == rows[1] && rows[1] == rows[2] && rows[0][0] != rows[0][1]);
+    /// # Ok::<(), vae_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn alike(self) -> Self {
+        Self { alike: true, ..self }
+    }
+
     /// A float32 tensor of draws from U[0, 1).
     pub fn uniform(&mut self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
         self.tensor(Kind::Uniform, shape.into(), device)
@@ -98,6 +115,11 @@ impl Random {
     }
 
     fn tensor(&mut self, kind: Kind, shape: Shape, device: &Device) -> Result<Tensor> {
+        if std::mem::take(&mut self.alike) {
+            let row = self.tensor(kind, shape.dims().get(1..).unwrap_or_default().into(), device);
+            self.alike = true;
+            return Ok(row?.broadcast_as(shape)?.contiguous()?);
+        }
         noise(kind, self.seed, self.advance(positions(shape.elem_count())), shape, device)
     }
 

@@ -29,6 +29,8 @@ pub(crate) mod heap;
 pub(crate) mod kernels;
 pub(crate) mod node;
 pub(crate) mod noise;
+pub(crate) mod prefetch;
+pub(crate) mod scalars;
 pub(crate) mod weigh;
 
 #[cfg(feature = "cuda")]
