@@ -56,7 +56,7 @@ run: $(STAMPS)/warm ## one notebook without a browser: NB=path.ipynb [VAE_FAST=1
 
 test: export VAE_FAST = 1
 test: tests ## Rust tests, tests of the tools, and every notebook with VAE_FAST=1
-test-full: tests ## the same, with the notebooks at full length
+test-full: tests ## all tests, with the notebooks at full length
 
 tests: $(STAMPS)/warm $(ENV_STAMPS)/test-packages
 	@tools/phase.sh "Rust tests" $(WITH_CUDA) cargo test --release --workspace $(CARGO_CUDA)
