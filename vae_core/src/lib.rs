@@ -88,11 +88,11 @@ pub use serde_json;
 
 /// What a notebook's first cell imports.
 pub mod prelude {
-    pub use crate::candle::{DType, Device, Tensor, Var};
+    pub use crate::candle::{DType, Device, Shape, Tensor, Var};
     pub use crate::check;
-    pub use crate::data::{self, Batch, Corruption, Dataset, Images, Picture, binarize};
+    pub use crate::data::{self, Batch, Corruption, Data, Dataset, Images, Picture, binarize};
     pub use crate::device::best_device;
-    pub use crate::distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood};
+    pub use crate::distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Distribution, Gaussian};
     pub use crate::eval::{self, Detector, DetectorConfig, Ranking, Score, Threshold, scores};
     pub use crate::models::{ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Observation, Vae};
     pub use crate::nn::{

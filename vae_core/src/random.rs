@@ -55,6 +55,8 @@ pub struct Random {
     seed: [u8; 32],
     /// How many blocks and scalars have been drawn from this stream.
     drawn: u64,
+    /// Whether all rows of a tensor are one draw.
+    alike: bool,
 }
 
 impl Random {
@@ -62,7 +64,7 @@ impl Random {
     pub fn new(seed: u64) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        Self { seed: bytes, drawn: 0 }
+        Self { seed: bytes, drawn: 0, alike: false }
     }
 
     /// The child number `index`: the same for the same parent and index, wherever the parent stands, and independent of
@@ -73,7 +75,7 @@ impl Random {
         parent.set_stream(1 << 63 | index);
         let mut seed = [0; 32];
         parent.fill_bytes(&mut seed);
-        Self { seed, drawn: 0 }
+        Self { seed, drawn: 0, alike: false }
     }
 
     /// The ChaCha8 generator of the next block of values.
@@ -118,25 +120,46 @@ impl Random {
         });
     }
 
+    /// A generator of the same numbers of which all rows of a tensor are one draw: what comes of an item then does not depend on
+    /// the items beside it.
+    ///
+    /// ```
+    /// use vae_core::{candle::Device, random::Random};
+    ///
+    /// let rows = Random::new(1).alike().normal((3, 2), &Device::Cpu)?.to_vec2::<f32>()?;
+    /// assert!(rows[0] == rows[1] && rows[1] == rows[2] && rows[0][0] != rows[0][1]);
+    /// # Ok::<(), vae_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn alike(self) -> Self {
+        Self { alike: true, ..self }
+    }
+
     /// A float32 tensor of draws from U[0, 1).
     pub fn uniform(&mut self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
-        let shape = shape.into();
-        if let Some(noise) = self.on_device(false, &shape, device)? {
-            return Ok(noise);
-        }
-        let mut values = vec![0.0; shape.elem_count()];
-        self.fill_uniform(&mut values);
-        Ok(Tensor::from_vec(values, shape, device)?)
+        self.tensor(false, shape.into(), device)
     }
 
     /// A float32 tensor of draws from N(0, 1).
     pub fn normal(&mut self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
-        let shape = shape.into();
-        if let Some(noise) = self.on_device(true, &shape, device)? {
+        self.tensor(true, shape.into(), device)
+    }
+
+    fn tensor(&mut self, normal: bool, shape: Shape, device: &Device) -> Result<Tensor> {
+        if std::mem::take(&mut self.alike) {
+            let row = self.tensor(normal, shape.dims().get(1..).unwrap_or_default().into(), device);
+            self.alike = true;
+            return Ok(row?.broadcast_as(shape)?.contiguous()?);
+        }
+        if let Some(noise) = self.on_device(normal, &shape, device)? {
             return Ok(noise);
         }
         let mut values = vec![0.0; shape.elem_count()];
-        self.fill_normal(&mut values);
+        if normal {
+            self.fill_normal(&mut values)
+        } else {
+            self.fill_uniform(&mut values)
+        }
         Ok(Tensor::from_vec(values, shape, device)?)
     }
 

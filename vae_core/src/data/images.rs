@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{Device, Tensor};
 
+use super::batches;
 use crate::ops::cuda;
 use crate::ops::kernels::elementwise::intensities;
-use crate::random::Random;
 use crate::{Error, Result};
 
 /// Grey or colour images of one shape with a label each, and the device on which they become tensors.
@@ -129,16 +129,7 @@ impl Images {
     /// # Errors
     /// When `count` is 0 or would leave nothing.
     pub fn split(&self, count: usize, seed: u64) -> Result<(Self, Self)> {
-        if count == 0 || count >= self.len() {
-            return Err(Error::argument(format!(
-                "cannot hold out {count} of {} images: expected at least 1, and fewer than there are",
-                self.len()
-            )));
-        }
-        let mut held = Random::new(seed).permutation(self.len());
-        let mut rest = held.split_off(count);
-        held.sort_unstable();
-        rest.sort_unstable();
+        let [rest, held] = batches::split(self.len(), count, seed)?;
         Ok((self.select(&rest)?, self.select(&held)?))
     }
 

@@ -19,8 +19,8 @@
 //! let mut seen = 0;
 //! for batch in images.batches(2, &mut Random::new(1))? {
 //!     let batch = batch?;
-//!     assert_eq!(batch.images.dims(), [batch.labels.len(), 1, 2, 2]); // (B, C, H, W) in [0, 1]
-//!     seen += batch.labels.len();
+//!     assert_eq!(batch.x.dims(), [batch.len(), 1, 2, 2]); // (B, C, H, W) in [0, 1]
+//!     seen += batch.len();
 //! }
 //! assert_eq!(seen, 3); // every image once
 //! # Ok::<(), vae_core::Error>(())
@@ -37,7 +37,8 @@ mod images;
 pub mod picture;
 mod sources;
 
-pub use batches::{Batch, Batches};
+pub use batches::{Batch, Batches, Data};
+pub(crate) use batches::{Part, pass};
 pub use binarize::binarize;
 pub use corrupt::Corruption;
 pub use images::Images;

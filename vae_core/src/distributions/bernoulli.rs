@@ -1,7 +1,7 @@
 //! Binary pixels: p(x|z) = ∏ σ(l)ˣ (1 − σ(l))¹⁻ˣ, kept as logits l.
 //!
 //! ```
-//! use vae_core::{candle::{Device, Tensor}, distributions::{Bernoulli, Likelihood}};
+//! use vae_core::{candle::{Device, Tensor}, distributions::{Bernoulli, Distribution}};
 //!
 //! let logits = Tensor::new(&[[0f32, 1e4], [-1e4, 0.]], &Device::Cpu)?;
 //! let x = Tensor::new(&[[1f32, 1.], [0., 1.]], &Device::Cpu)?;
@@ -12,7 +12,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Device, Layout, Shape, Tensor};
 
-use super::{Likelihood, batched, same_shape, sigmoid, softplus, sum_per_item};
+use super::{Distribution, batched, same_shape, sigmoid, softplus, sum_per_item};
 use crate::{
     Result,
     nn::Outlet,
@@ -56,7 +56,7 @@ impl Bernoulli {
     }
 }
 
-impl Likelihood for Bernoulli {
+impl Distribution for Bernoulli {
     /// Σ x·l − ln(1 + eˡ), finite for every finite logit: `max(l,0) − l·x + log1p(exp(−|l|))`, negated.
     fn log_prob(&self, x: &Tensor) -> Result<Tensor> {
         same_shape("x of a Bernoulli", x, &self.logits)?;
@@ -87,6 +87,10 @@ impl Likelihood for Bernoulli {
         let p = self.mean()?.detach();
         let u = random.uniform(p.shape(), p.device())?.to_dtype(p.dtype())?;
         Ok(u.lt(&p)?.to_dtype(p.dtype())?)
+    }
+
+    fn support(&self) -> (f64, f64) {
+        (0.0, 1.0)
     }
 }
 

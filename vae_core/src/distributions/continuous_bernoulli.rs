@@ -3,7 +3,7 @@
 //! The constant that a Bernoulli on grey pixels lacks is, in logits, C(l) = l / tanh(l/2), with limit 2 at l = 0.
 //!
 //! ```
-//! use vae_core::{candle::{Device, Tensor}, distributions::{ContinuousBernoulli, Likelihood}};
+//! use vae_core::{candle::{Device, Tensor}, distributions::{ContinuousBernoulli, Distribution}};
 //!
 //! let uniform = ContinuousBernoulli::new(Tensor::zeros((1, 4), vae_core::candle::DType::F32, &Device::Cpu)?)?;
 //! let x = Tensor::new(&[[0f32, 0.3, 0.5, 1.]], &Device::Cpu)?;
@@ -13,7 +13,7 @@
 
 use candle_core::{DType, Tensor};
 
-use super::{Likelihood, batched, same_shape, softplus, sum_per_item};
+use super::{Distribution, batched, same_shape, softplus, sum_per_item};
 use crate::{Result, random::Random};
 
 /// Below this |l|, ln C(l) and the mean are Taylor series. Their closed forms, and still more the gradients of these, cancel
@@ -65,7 +65,7 @@ impl ContinuousBernoulli {
     }
 }
 
-impl Likelihood for ContinuousBernoulli {
+impl Distribution for ContinuousBernoulli {
     /// Σ x·l − ln(1 + eˡ) + ln C(l).
     fn log_prob(&self, x: &Tensor) -> Result<Tensor> {
         same_shape("x of a continuous Bernoulli", x, &self.logits)?;
@@ -92,6 +92,10 @@ impl Likelihood for ContinuousBernoulli {
         }
         let samples = Tensor::from_vec(values, self.logits.shape(), self.logits.device())?;
         Ok(samples.to_dtype(self.logits.dtype())?)
+    }
+
+    fn support(&self) -> (f64, f64) {
+        (0.0, 1.0)
     }
 }
 

@@ -12,9 +12,9 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape, Tensor};
 
-use super::{LN_2PI, batched, gaussian::gaussian_log_prob, same_shape, sum_per_item};
+use super::{Distribution, LN_2PI, batched, gaussian::gaussian_log_prob, same_shape, sum_per_item};
 use crate::{
     Result,
     ops::cuda,
@@ -30,6 +30,8 @@ use crate::{
 pub struct DiagonalGaussian {
     mu: Tensor,
     log_var: Tensor,
+    /// Whether it is N(0, I) by construction: then divergences from it have a shorter form.
+    standard: bool,
 }
 
 impl DiagonalGaussian {
@@ -40,7 +42,7 @@ impl DiagonalGaussian {
     pub fn new(mu: Tensor, log_var: Tensor) -> Result<Self> {
         batched("mu of a diagonal Gaussian", &mu)?;
         same_shape("log_var of a diagonal Gaussian", &log_var, &mu)?;
-        Ok(Self { mu, log_var })
+        Ok(Self { mu, log_var, standard: false })
     }
 
     /// Whether the operations below can take the place of candle's.
@@ -48,9 +50,21 @@ impl DiagonalGaussian {
         in_float32_on_cpu(&self.mu) && in_float32_on_cpu(&self.log_var) && self.mu.elem_count() > 0
     }
 
-    /// N(0, I) in the shape of `like`.
+    /// N(0, I) of `shape`, (B, D).
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] without a batch dimension.
+    pub fn standard(shape: impl Into<Shape>, dtype: DType, device: &Device) -> Result<Self> {
+        let zeros = Tensor::zeros(shape, dtype, device)?;
+        Ok(Self { standard: true, ..Self::new(zeros.clone(), zeros)? })
+    }
+
+    /// N(0, I) in the shape, type and place of `like`, (B, D).
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] without a batch dimension.
     pub fn standard_like(like: &Tensor) -> Result<Self> {
-        Self::new(like.zeros_like()?, like.zeros_like()?)
+        Self::standard(like.shape(), like.dtype(), like.device())
     }
 
     /// The means μ, (B, D).
@@ -126,6 +140,30 @@ impl DiagonalGaussian {
         let log_ratio = (&self.log_var - &p.log_var)?;
         let distance = ((&self.mu - &p.mu)?.sqr()? * p.log_var.neg()?.exp()?)?;
         sum_per_item(&((log_ratio.exp()? + distance)? - log_ratio)?.affine(0.5, -0.5)?)
+    }
+}
+
+impl Distribution for DiagonalGaussian {
+    /// A reparameterized draw: [`DiagonalGaussian::rsample`].
+    fn sample(&self, random: &mut Random) -> Result<Tensor> {
+        self.rsample(random)
+    }
+
+    fn log_prob(&self, z: &Tensor) -> Result<Tensor> {
+        self.log_prob(z)
+    }
+
+    fn mean(&self) -> Result<Tensor> {
+        Ok(self.mu.clone())
+    }
+
+    /// In closed form to another diagonal Gaussian, the standard one or a learned one; estimated at `z` to any other p.
+    fn kl(&self, p: &dyn Distribution, z: &Tensor) -> Result<Tensor> {
+        match p.downcast::<Self>() {
+            Ok(p) if p.standard => self.kl_to_standard(),
+            Ok(p) => self.kl_to(p),
+            Err(_) => Ok((self.log_prob(z)? - p.log_prob(z)?)?),
+        }
     }
 }
 

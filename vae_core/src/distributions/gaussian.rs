@@ -4,7 +4,7 @@
 //! σ² states instead of hiding. σ² = ½ makes the weight of the summed squared error 1.
 //!
 //! ```
-//! use vae_core::{candle::{Device, Tensor}, distributions::{Gaussian, Likelihood}};
+//! use vae_core::{candle::{Device, Tensor}, distributions::{Gaussian, Distribution}};
 //!
 //! let x = Tensor::new(&[[1f32, 2.]], &Device::Cpu)?;
 //! let log_prob = Gaussian::fixed(x.zeros_like()?, 1.0)?.log_prob(&x)?.to_vec1::<f32>()?[0];
@@ -14,7 +14,7 @@
 
 use candle_core::Tensor;
 
-use super::{LN_2PI, Likelihood, batched, same_shape, sum_per_item};
+use super::{Distribution, LN_2PI, batched, same_shape, sum_per_item};
 use crate::{Error, Result, random::Random};
 
 /// Independent Gaussian pixels.
@@ -59,7 +59,7 @@ impl Gaussian {
     }
 }
 
-impl Likelihood for Gaussian {
+impl Distribution for Gaussian {
     /// −½ Σ (x − μ)²/σ² + ln σ² + ln 2π.
     fn log_prob(&self, x: &Tensor) -> Result<Tensor> {
         same_shape("x of a Gaussian", x, &self.mu)?;

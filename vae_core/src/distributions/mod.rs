@@ -1,4 +1,4 @@
-//! Distributions: the encoder's posterior and the decoder's likelihoods.
+//! Distributions: the encoder's posterior, the prior and the decoder's likelihood, all of one trait, [`Distribution`].
 //!
 //! | type | is | parameters |
 //! |---|---|---|
@@ -21,6 +21,8 @@ pub use continuous_bernoulli::ContinuousBernoulli;
 pub use diagonal_gaussian::DiagonalGaussian;
 pub use gaussian::Gaussian;
 
+use std::any::Any;
+
 use candle_core::Tensor;
 
 use crate::{Error, Result, random::Random};
@@ -28,19 +30,126 @@ use crate::{Error, Result, random::Random};
 /// ln 2π.
 pub(crate) const LN_2PI: f64 = 1.837_877_066_409_345_5;
 
-/// The distribution of an image given its latent code, p(x|z): what a decoder returns.
-pub trait Likelihood {
-    /// log p(x|z) of each image, in nats, summed over channels and pixels: (B,).
+/// A distribution for each row of a batch: q(z|x), p(z) and p(x|z) alike.
+///
+/// One of one's own takes three methods; [`Distribution::kl`] then estimates what has no closed form:
+///
+/// ```
+/// use vae_core::prelude::*;
+///
+/// /// Uniform on (0, 1) in each of two dimensions.
+/// struct Square(usize);
+///
+/// impl Distribution for Square {
+///     fn sample(&self, random: &mut Random) -> Result<Tensor> {
+///         random.uniform((self.0, 2), &Device::Cpu)
+///     }
+///
+///     fn log_prob(&self, x: &Tensor) -> Result<Tensor> {
+///         Ok(x.sum(1)?.zeros_like()?)
+///     }
+///
+///     fn mean(&self) -> Result<Tensor> {
+///         Ok(Tensor::full(0.5f32, (self.0, 2), &Device::Cpu)?)
+///     }
+/// }
+///
+/// let (q, p) = (Square(3), DiagonalGaussian::standard((3, 2), DType::F32, &Device::Cpu)?);
+/// let z = q.sample(&mut Random::new(1))?;
+/// let kl = q.kl(&p, &z)?.to_vec1::<f32>()?; // 0 − ln N(z; 0, I) = ln 2π + ½ ‖z‖², between 1.8 and 2.9
+/// assert!(kl.iter().all(|kl| (1.83..2.84).contains(kl)));
+///
+/// let p: Box<dyn Distribution> = Box::new(p);
+/// assert_eq!(p.downcast::<DiagonalGaussian>()?.mu().dims(), [3, 2]);
+/// let error = p.downcast::<Square>().err().map(|error| error.to_string());
+/// assert_eq!(error.as_deref(), Some("expected a distribution of type Square, got DiagonalGaussian"));
+/// # Ok::<(), vae_core::Error>(())
+/// ```
+pub trait Distribution: Any {
+    /// A draw for each row, (B, …). Where the distribution can be reparameterized, gradients flow to its parameters.
+    fn sample(&self, random: &mut Random) -> Result<Tensor>;
+
+    /// The log-density of each row, in nats, summed over everything but the batch: (B,).
     ///
     /// # Errors
-    /// [`Error::Shape`] unless `x` has the shape of the parameters.
+    /// [`Error::Shape`] unless `x` has the shape of a draw.
     fn log_prob(&self, x: &Tensor) -> Result<Tensor>;
 
-    /// E\[x|z\], the picture to look at; the shape of the parameters.
+    /// The mean, (B, …): the code to reconstruct from, the picture to look at. Where it has no closed form, the point that
+    /// stands for it.
     fn mean(&self) -> Result<Tensor>;
 
-    /// A draw from p(x|z), without a gradient; the shape of the parameters.
-    fn sample(&self, random: &mut Random) -> Result<Tensor>;
+    /// KL(self ‖ p) of each row, in nats: (B,). In closed form where there is one, otherwise its estimate ln q(z) − ln p(z)
+    /// at a draw `z` from `self`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the two do not fit together.
+    fn kl(&self, p: &dyn Distribution, z: &Tensor) -> Result<Tensor> {
+        Ok((self.log_prob(z)? - p.log_prob(z)?)?)
+    }
+
+    /// The smallest and the largest number that x may hold for `log_prob` to mean something: any, unless the distribution
+    /// says otherwise. Scores refuse others.
+    fn support(&self) -> (f64, f64) {
+        (f64::NEG_INFINITY, f64::INFINITY)
+    }
+
+    /// What an error message calls it: the name of its type.
+    fn name(&self) -> &'static str {
+        short_name::<Self>()
+    }
+}
+
+/// So that `q.kl(&vae.prior(n)?, &z)?` can be written.
+impl Distribution for Box<dyn Distribution> {
+    fn sample(&self, random: &mut Random) -> Result<Tensor> {
+        (**self).sample(random)
+    }
+
+    fn log_prob(&self, x: &Tensor) -> Result<Tensor> {
+        (**self).log_prob(x)
+    }
+
+    fn mean(&self) -> Result<Tensor> {
+        (**self).mean()
+    }
+
+    fn kl(&self, p: &dyn Distribution, z: &Tensor) -> Result<Tensor> {
+        (**self).kl(p, z)
+    }
+
+    fn support(&self) -> (f64, f64) {
+        (**self).support()
+    }
+
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+}
+
+impl dyn Distribution {
+    /// The distribution as the type that it is, for who asks for more than [`Distribution`] offers.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] with both types when it is another one.
+    pub fn downcast<T: Distribution>(&self) -> Result<&T> {
+        let any: &dyn Any = self;
+        if let Some(inner) = any.downcast_ref::<Box<dyn Distribution>>() {
+            return inner.as_ref().downcast();
+        }
+        any.downcast_ref().ok_or_else(|| {
+            let (expected, got) = (short_name::<T>(), self.name());
+            Error::argument(format!("expected a distribution of type {expected}, got {got}"))
+        })
+    }
+}
+
+/// The name of a type without the modules that it is in.
+pub(crate) fn short_name<T: ?Sized>() -> &'static str {
+    let name = std::any::type_name::<T>();
+    // Whatever stands in angle brackets has modules of its own.
+    let end = name.find('<').unwrap_or(name.len());
+    name[..end].rsplit("::").next().unwrap_or(name)
 }
 
 /// Sums a (B, …) tensor over all but its first dimension: (B,).

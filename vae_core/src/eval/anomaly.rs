@@ -8,7 +8,8 @@
 //! negative log-likelihood       −log 1/K Σ p(x|z) p(z) / q(z|x)    (Burda et al. 2016)  nats
 //! KL                            KL(q(z|x) ‖ p(z))                                       nats
 //! ```
-//! P is the number of pixels; z ~ q(z|x), `samples` times. Images (B, C, H, W) → B numbers.
+//! P is the number of pixels; z ~ q(z|x), `samples` times. Images (B, C, H, W) → B numbers. A KL that has no closed form
+//! is estimated from the same draws. A conditional model is given what is known of each image: scores are those of p(x|y).
 //!
 //! ```
 //! use vae_core::{candle::Device, data::Images, eval::{Score, scores}, models::{MlpVae, MlpVaeConfig}};
@@ -28,10 +29,16 @@ use std::{fmt, str::FromStr};
 use candle_core::{D, DType, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, data::Images, distributions::DiagonalGaussian, models::Vae, random::Random};
+use crate::{
+    Error, Result,
+    data::{Data, pass},
+    distributions::Distribution,
+    models::{Vae, given},
+    random::Random,
+};
 
-/// Numbers in the decoded images of one step: half a megabyte of float32 stays in the processor's cache, and bounds the
-/// memory whatever the set and the samples.
+/// Numbers in the images of one step: half a megabyte of float32 stays in the processor's cache, and bounds the memory
+/// whatever the set and the samples.
 pub(super) const PIXELS_AT_ONCE: usize = 1 << 17;
 
 /// What to call strange. Larger is more anomalous; see the top of this module for the formulas.
@@ -46,12 +53,12 @@ pub enum Score {
     RelativeError,
     /// −E_q\[log p(x|z)\] by `samples` draws, in nats (An & Cho 2015).
     ReconstructionProbability,
-    /// The same plus the KL in closed form, in nats: an upper bound of −log p(x).
+    /// The reconstruction probability plus the KL, in nats: an upper bound of −log p(x).
     NegativeElbo,
     /// −log p(x) by `samples` importance-weighted draws, in nats (Burda et al. 2016): the negative ELBO at one sample,
     /// in expectation, and ever tighter with more.
     NegativeLogLikelihood,
-    /// KL(q(z|x) ‖ p(z)) in closed form, in nats: how far the code is from the prior; draws nothing.
+    /// KL(q(z|x) ‖ p(z)), in nats: how far the code is from the prior.
     Kl,
 }
 
@@ -102,111 +109,34 @@ impl FromStr for Score {
     }
 }
 
-/// Images to look at: [`Images`] or a tensor (B, C, H, W) with values in [0, 1].
-#[derive(Clone, Copy, Debug)]
-pub enum Pixels<'a> {
-    /// Bytes, made floats a few at a time.
-    Images(&'a Images),
-    /// Floats.
-    Tensor(&'a Tensor),
-}
-
-impl<'a> From<&'a Images> for Pixels<'a> {
-    fn from(images: &'a Images) -> Self {
-        Self::Images(images)
-    }
-}
-
-impl<'a> From<&'a Tensor> for Pixels<'a> {
-    fn from(images: &'a Tensor) -> Self {
-        Self::Tensor(images)
-    }
-}
-
-impl Pixels<'_> {
-    fn dims(&self) -> Vec<usize> {
-        match self {
-            Self::Images(images) => {
-                let (c, h, w) = images.shape();
-                vec![images.len(), c, h, w]
-            }
-            Self::Tensor(tensor) => tensor.dims().to_vec(),
-        }
-    }
-
-    /// How many images there are, once they fit the model.
-    pub(super) fn check(&self, vae: &dyn Vae) -> Result<usize> {
-        let (c, h, w) = vae.image_shape();
-        match self.dims()[..] {
-            [0, ..] => Err(Error::argument("there are no images to score")),
-            [n, ic, ih, iw] if (ic, ih, iw) == (c, h, w) => Ok(n),
-            _ => {
-                let expected = format!("(batch, {c}, {h}, {w}), the images that the model was made for");
-                Err(Error::Shape { what: "images to score", expected, got: self.dims() })
-            }
-        }
-    }
-
-    /// Images `start..start + n` as float32 on the model's device.
-    pub(super) fn batch(&self, start: usize, n: usize, vae: &dyn Vae) -> Result<Tensor> {
-        let x = match self {
-            Self::Images(images) => images.at(&(start..start + n).collect::<Vec<_>>())?,
-            Self::Tensor(tensor) => tensor.narrow(0, start, n)?.detach().to_dtype(DType::F32)?,
-        };
-        if let Self::Tensor(_) = self {
-            for (i, pixels) in x.flatten_from(1)?.to_vec2::<f32>()?.iter().enumerate() {
-                // Written so that NaN is found too; the margin is for sums that round.
-                if let Some(value) = pixels.iter().find(|value| !(-1e-3..=1.001).contains(*value)) {
-                    let i = start + i;
-                    return Err(Error::argument(format!(
-                        "image {i} has a pixel of {value}: expected numbers in [0, 1] (bytes are divided by 255)"
-                    )));
-                }
-            }
-        }
-        Ok(x.to_device(vae.device())?)
-    }
-}
-
 /// The score of every image, in order.
 ///
 /// The same draws of noise, from `seed`, serve every image. A score is thus a function of its image alone: it depends
 /// neither on the images beside it nor on how they are batched (to float32 rounding), and repeats bit for bit.
 ///
-/// `samples` is the number of draws from q(z|x) of the scores that draw; the others ignore it.
+/// `samples` is the number of draws from q(z|x) of the scores that draw, and of a KL without a closed form; the others ignore it.
 ///
 /// # Errors
-/// [`Error::Argument`] for 0 samples, an empty set and pixels that are NaN or outside [0, 1]; [`Error::Shape`] for
-/// images of another shape than the model's; [`Error::NotFinite`] for a score that is not a number.
-pub fn scores<'a>(
-    vae: &dyn Vae,
-    images: impl Into<Pixels<'a>>,
-    score: Score,
-    samples: usize,
-    seed: u64,
-) -> Result<Vec<f64>> {
-    let images = images.into();
-    let count = images.check(vae)?;
+/// [`Error::Argument`] for 0 samples, an empty set, pixels that are NaN or outside the [support](Distribution::support) of
+/// p(x|z); [`Error::Shape`] for images of another shape than the model's; [`Error::NotFinite`] for a score that is not a
+/// number.
+pub fn scores(vae: &dyn Vae, images: &dyn Data, score: Score, samples: usize, seed: u64) -> Result<Vec<f64>> {
     if samples == 0 {
         return Err(Error::argument("a score from 0 samples: expected 1 or more"));
     }
-    let (c, h, w) = vae.image_shape();
-    let at_once = (PIXELS_AT_ONCE / (c * h * w)).max(1);
-    let size = if score.draws() { (at_once / samples).max(1) } else { at_once };
-    let mut all = Vec::with_capacity(count);
-    for start in (0..count).step_by(size) {
-        let x = images.batch(start, size.min(count - start), vae)?;
-        let batch = match score {
-            Score::ReconstructionError => squared_error(vae, &x)?.flatten_from(1)?.mean(1)?,
+    let mut all = Vec::with_capacity(images.len());
+    each_batch(vae, images, |vae, x, first| {
+        let scores = match score {
+            Score::ReconstructionError => squared_error(vae, x, first)?.flatten_from(1)?.mean(1)?,
             Score::RelativeError => {
                 let ink = x.flatten_from(1)?.sum(1)?.maximum(1.0)?;
-                (squared_error(vae, &x)?.flatten_from(1)?.sum(1)? / ink)?
+                (squared_error(vae, x, first)?.flatten_from(1)?.sum(1)? / ink)?
             }
-            Score::Kl => vae.encode(&x)?.kl_to_standard()?,
-            _ => sampled(vae, &x, score, samples, &mut Random::new(seed), at_once)?,
+            _ => sampled(vae, x, first, score, samples, seed)?,
         };
-        all.extend(batch.to_dtype(DType::F64)?.to_vec1::<f64>()?);
-    }
+        all.extend(scores.to_dtype(DType::F64)?.to_vec1::<f64>()?);
+        Ok(())
+    })?;
     match all.iter().position(|score| !score.is_finite()) {
         Some(i) => Err(Error::NotFinite(format!("the {score} of image {i} is {}; is the model trained?", all[i]))),
         None => Ok(all),
@@ -217,51 +147,101 @@ pub fn scores<'a>(
 /// values. The mean over an image is its [`Score::ReconstructionError`]; the bright places are what contributes to it.
 ///
 /// # Errors
-/// As [`scores`]; the images are decoded all at once.
-pub fn error_map<'a>(vae: &dyn Vae, images: impl Into<Pixels<'a>>) -> Result<Tensor> {
-    let images = images.into();
-    let count = images.check(vae)?;
-    squared_error(vae, &images.batch(0, count, vae)?)
+/// As [`scores`].
+pub fn error_map(vae: &dyn Vae, images: &dyn Data) -> Result<Tensor> {
+    let mut all = vec![];
+    each_batch(vae, images, |vae, x, first| {
+        all.push(squared_error(vae, x, first)?);
+        Ok(())
+    })?;
+    Ok(Tensor::cat(&all, 0)?)
 }
 
-fn squared_error(vae: &dyn Vae, x: &Tensor) -> Result<Tensor> {
-    Ok((x - vae.reconstruct(x)?)?.sqr()?)
-}
-
-/// The scores that draw, of (B, C, H, W) images, decoding at most `at_once` images at a time: (B,), float64.
-fn sampled(
+/// Calls `f` with some items at a time, in the type and on the device of the model, the model given what is known of them, and
+/// the number of the first.
+///
+/// # Errors
+/// [`Error::Argument`] for an empty set and for items that are not finite, [`Error::Shape`] for items of another shape than the
+/// model's.
+pub(super) fn each_batch(
     vae: &dyn Vae,
-    x: &Tensor,
-    score: Score,
-    samples: usize,
-    noise: &mut Random,
-    at_once: usize,
-) -> Result<Tensor> {
-    let n = x.dims()[0];
-    let q = vae.encode(x)?;
-    // log p(x|z), or with weights log p(x|z) p(z) / q(z|x), of each image and sample.
-    let weighted = score == Score::NegativeLogLikelihood;
-    let mut logs = Vec::new();
-    let mut left = samples;
-    while left > 0 {
-        let k = left.min((at_once / n).max(1));
-        left -= k;
-        // Row i·k + j is image i with draw j.
-        let each = |t: &Tensor| -> Result<Tensor> { Ok(t.detach().unsqueeze(1)?.repeat((1, k, 1))?.flatten_to(1)?) };
-        let q = DiagonalGaussian::new(each(q.mu())?, each(q.log_var())?)?;
-        let epsilon = noise.normal((k, vae.latent()), vae.device())?.repeat((n, 1))?;
-        let z = q.rsample_with(&epsilon)?;
-        let x = each(&x.flatten_from(1)?)?.reshape([&[n * k], &x.dims()[1..]].concat())?;
-        let mut log = vae.decode(&z)?.log_prob(&x)?.detach();
-        if weighted {
-            log = ((log + DiagonalGaussian::standard_like(&z)?.log_prob(&z)?)? - q.log_prob(&z)?)?;
-        }
-        logs.push(log.to_dtype(DType::F64)?.reshape((n, k))?);
+    images: &dyn Data,
+    mut f: impl FnMut(&dyn Vae, &Tensor, usize) -> Result<()>,
+) -> Result<()> {
+    let (wanted, got) = (vae.shape(), images.shape());
+    if images.is_empty() {
+        return Err(Error::argument("there are no images to score"));
     }
-    let logs = Tensor::cat(&logs, 1)?;
+    if wanted != got {
+        let wanted: Vec<String> = wanted.dims().iter().map(usize::to_string).collect();
+        let expected = format!("(batch, {}), the images that the model was made for", wanted.join(", "));
+        return Err(Error::Shape { what: "images to score", expected, got: [&[images.len()], got.dims()].concat() });
+    }
+    let order: Vec<usize> = (0..images.len()).collect();
+    let size = (PIXELS_AT_ONCE / wanted.elem_count().max(1)).max(1);
+    pass(images, &order, size, vae.device(), |batches| {
+        let mut first = 0;
+        for batch in batches {
+            let batch = batch?;
+            let x = batch.x.to_dtype(vae.params().dtype())?;
+            f(&given(vae, &batch)?, &x, first)?;
+            first += batch.len();
+        }
+        Ok(())
+    })
+}
+
+/// Refuses items with numbers that p(x|z) says nothing about; the number of the first one is for the message.
+pub(super) fn check_support((least, most): (f64, f64), x: &Tensor, first: usize) -> Result<()> {
+    let items = x.flatten_from(1)?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
+    // Written so that NaN is found too; the margin is for sums that round.
+    let wrong = |value: &f64| !(value.is_finite() && (least - 1e-3..=most + 1e-3).contains(value));
+    for (i, values) in items.iter().enumerate() {
+        if let Some(value) = values.iter().find(|value| wrong(value)) {
+            let expected = match (least, most) {
+                (0.0, 1.0) => "numbers in [0, 1] (bytes are divided by 255)".into(),
+                _ if least.is_finite() || most.is_finite() => format!("numbers between {least} and {most}"),
+                _ => "finite numbers".into(),
+            };
+            let i = first + i;
+            return Err(Error::argument(format!("image {i} has a pixel of {value}: expected {expected}")));
+        }
+    }
+    Ok(())
+}
+
+fn squared_error(vae: &dyn Vae, x: &Tensor, first: usize) -> Result<Tensor> {
+    let p = vae.decode(&vae.encode(x)?.mean()?.detach())?;
+    check_support(p.support(), x, first)?;
+    Ok((x - p.mean()?.detach())?.sqr()?)
+}
+
+/// The scores that are means over draws from q(z|x), of items (B, …): (B,), float64.
+fn sampled(vae: &dyn Vae, x: &Tensor, first: usize, score: Score, samples: usize, seed: u64) -> Result<Tensor> {
+    let (q, prior) = (vae.encode(x)?, vae.prior(x.dims()[0])?);
+    let mut noise = Random::new(seed).alike();
+    let mut draws = Vec::with_capacity(samples);
+    for draw in 0..samples {
+        let z = q.sample(&mut noise)?.detach();
+        let value = if score == Score::Kl {
+            q.kl(&prior, &z)?
+        } else {
+            let p = vae.decode(&z)?;
+            if draw == 0 {
+                check_support(p.support(), x, first)?;
+            }
+            let log_prob = p.log_prob(x)?;
+            match score {
+                Score::NegativeLogLikelihood => ((log_prob + prior.log_prob(&z)?)? - q.log_prob(&z)?)?,
+                Score::NegativeElbo => (q.kl(&prior, &z)? - log_prob)?,
+                _ => log_prob.neg()?,
+            }
+        };
+        draws.push(value.detach().to_dtype(DType::F64)?);
+    }
+    let draws = Tensor::stack(&draws, 1)?;
     Ok(match score {
-        Score::NegativeLogLikelihood => (logs.log_sum_exp(D::Minus1)?.neg()? + (samples as f64).ln())?,
-        Score::NegativeElbo => (q.kl_to_standard()?.to_dtype(DType::F64)? - logs.mean(1)?)?,
-        _ => logs.mean(1)?.neg()?,
+        Score::NegativeLogLikelihood => (draws.log_sum_exp(D::Minus1)?.neg()? + (samples as f64).ln())?,
+        _ => draws.mean(1)?,
     })
 }

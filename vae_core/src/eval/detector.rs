@@ -26,11 +26,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Threshold,
-    anomaly::{Pixels, Score, error_map, scores},
+    anomaly::{Score, error_map, scores},
     neighbours::{Familiar, code_distances, codes},
 };
 use crate::{
     Result,
+    data::Data,
     models::{self, Vae},
     random::Random,
 };
@@ -80,9 +81,9 @@ impl Detector {
     /// further does not change it.
     ///
     /// # Errors
-    /// Those of [`scores`] and [`Threshold::fit`], and [`Error::Argument`](crate::Error::Argument) for a model of a
-    /// kind that is not this crate's.
-    pub fn fit<'a>(vae: &dyn Vae, normal: impl Into<Pixels<'a>>, config: DetectorConfig) -> Result<Self> {
+    /// Those of [`scores`] and [`Threshold::fit`], and [`Error::Argument`](crate::Error::Argument) for a model that is
+    /// neither this crate's nor [registered](crate::models::register).
+    pub fn fit(vae: &dyn Vae, normal: &dyn Data, config: DetectorConfig) -> Result<Self> {
         let vae = copy(vae)?;
         let normal = scores(vae.as_ref(), normal, config.score, config.samples, config.seed)?;
         let threshold = Threshold::fit(&normal, config.false_positive_rate)?;
@@ -97,14 +98,14 @@ impl Detector {
     /// # Errors
     /// As [`Detector::fit`], and [`Error::Argument`](crate::Error::Argument) unless `neighbours` is between 1 and the
     /// number of known images.
-    pub fn fit_near<'a>(
+    pub fn fit_near(
         vae: &dyn Vae,
-        known: impl Into<Pixels<'a>>,
+        known: &dyn Data,
         neighbours: usize,
-        normal: impl Into<Pixels<'a>>,
+        normal: &dyn Data,
         config: DetectorConfig,
     ) -> Result<Self> {
-        let (vae, normal) = (copy(vae)?, normal.into());
+        let vae = copy(vae)?;
         let known = codes(vae.as_ref(), known)?;
         let all = scores(vae.as_ref(), normal, config.score, config.samples, config.seed)?;
         let distances = code_distances(&known, &codes(vae.as_ref(), normal)?, neighbours)?;
@@ -138,8 +139,8 @@ impl Detector {
     /// # Errors
     /// Those of [`scores`]: among others [`Error::Shape`](crate::Error::Shape), with both shapes, for images of another
     /// shape than those that the detector was fitted on.
-    pub fn scores<'a>(&self, images: impl Into<Pixels<'a>>) -> Result<Vec<f64>> {
-        let (images, DetectorConfig { score, samples, seed, .. }) = (images.into(), self.config);
+    pub fn scores(&self, images: &dyn Data) -> Result<Vec<f64>> {
+        let DetectorConfig { score, samples, seed, .. } = self.config;
         let own = scores(self.vae(), images, score, samples, seed)?;
         let Some(familiar) = &self.familiar else { return Ok(own) };
         familiar.combine(&own, &familiar.distances_of(&codes(self.vae(), images)?)?)
@@ -149,7 +150,7 @@ impl Detector {
     ///
     /// # Errors
     /// As [`Detector::scores`].
-    pub fn judge<'a>(&self, images: impl Into<Pixels<'a>>) -> Result<Vec<Verdict>> {
+    pub fn judge(&self, images: &dyn Data) -> Result<Vec<Verdict>> {
         let threshold = self.threshold;
         let verdict = |score| Verdict { score, threshold: threshold.value, anomalous: threshold.is_exceeded_by(score) };
         Ok(self.scores(images)?.into_iter().map(verdict).collect())
@@ -159,19 +160,20 @@ impl Detector {
     ///
     /// # Errors
     /// As [`Detector::scores`].
-    pub fn error_map<'a>(&self, images: impl Into<Pixels<'a>>) -> Result<Tensor> {
+    pub fn error_map(&self, images: &dyn Data) -> Result<Tensor> {
         error_map(self.vae(), images)
     }
 }
 
 impl fmt::Display for Detector {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (c, h, w) = self.vae.image_shape();
+        let shape = self.vae.shape();
+        let shape: Vec<String> = shape.dims().iter().map(usize::to_string).collect();
         let near = match &self.familiar {
             Some(familiar) => format!(" and distance from {} codes", familiar.codes.dims()[0]),
             None => String::new(),
         };
-        write!(f, "{}{near} of images {c}×{h}×{w}, anomalous above {}", self.config.score, self.threshold)
+        write!(f, "{}{near} of images {}, anomalous above {}", self.config.score, shape.join("×"), self.threshold)
     }
 }
 

@@ -15,7 +15,7 @@ pub mod ranking;
 pub mod recon;
 pub mod threshold;
 
-pub use anomaly::{Pixels, Score, error_map, scores};
+pub use anomaly::{Score, error_map, scores};
 pub use detector::{Detector, DetectorConfig, Verdict};
 pub use neighbours::{code_distances, codes};
 pub use ranking::{Interval, Ranking, RocPoint};

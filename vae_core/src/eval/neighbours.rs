@@ -20,26 +20,25 @@ use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 
 use super::{
-    anomaly::{PIXELS_AT_ONCE, Pixels},
+    anomaly::{check_support, each_batch},
     ranking::finite,
     threshold::p_values,
 };
-use crate::{Error, Result, models::Vae};
+use crate::{Error, Result, data::Data, models::Vae};
 
-/// The posterior mean μ(x) of every image, in order: (N, D), float32, without a gradient.
+/// The posterior mean of every image, in order: (N, D), float32, without a gradient.
 ///
 /// # Errors
-/// [`Error::Argument`] for an empty set and for pixels that are NaN or outside [0, 1], [`Error::Shape`] for images of
-/// another shape than the model's.
-pub fn codes<'a>(vae: &dyn Vae, images: impl Into<Pixels<'a>>) -> Result<Tensor> {
-    let images = images.into();
-    let count = images.check(vae)?;
-    let (c, h, w) = vae.image_shape();
-    let size = (PIXELS_AT_ONCE / (c * h * w)).max(1);
-    let batch = |start: usize| -> Result<Tensor> {
-        Ok(vae.encode(&images.batch(start, size.min(count - start), vae)?)?.mu().detach().to_dtype(DType::F32)?)
-    };
-    Ok(Tensor::cat(&(0..count).step_by(size).map(batch).collect::<Result<Vec<_>>>()?, 0)?)
+/// [`Error::Argument`] for an empty set and for pixels that are not finite, [`Error::Shape`] for images of another shape than
+/// the model's.
+pub fn codes(vae: &dyn Vae, images: &dyn Data) -> Result<Tensor> {
+    let mut all = vec![];
+    each_batch(vae, images, |vae, x, first| {
+        check_support((f64::NEG_INFINITY, f64::INFINITY), x, first)?;
+        all.push(vae.encode(x)?.mean()?.detach().to_dtype(DType::F32)?);
+        Ok(())
+    })?;
+    Ok(Tensor::cat(&all, 0)?)
 }
 
 /// The mean distance of each code in `new`, (M, D), from the `neighbours` nearest ones in `normal`, (N, D): M numbers.

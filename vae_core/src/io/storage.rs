@@ -7,8 +7,7 @@ use std::{
 
 use candle_core::{Device, Tensor};
 use safetensors::{Dtype, SafeTensors, View};
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     Error, Result,
@@ -20,12 +19,6 @@ use crate::{
 const KEY: &str = "vae_core";
 /// In that entry: CRC-32 of everything else. safetensors notices a file that was cut short, not a flipped bit.
 const CHECKSUM: &str = "crc32";
-
-/// The configuration of a model with the kind of model it belongs to.
-pub(crate) fn describe(kind: &str, config: &impl Serialize) -> Value {
-    // A configuration is plain data; should one ever not serialize, its model is refused on loading.
-    json!({ "kind": kind, "config": serde_json::to_value(config).unwrap_or(Value::Null) })
-}
 
 /// Writes tensors and one JSON object.
 pub(crate) fn write(tensors: Vec<(String, Tensor)>, metadata: &Value, path: &Path) -> Result<()> {

@@ -23,10 +23,10 @@
 
 use candle_core::{Device, Tensor};
 
-use super::{ConvVaeConfig, LayerRow, Vae, check_codes, check_type, conv_config::Shape, open::Architecture, posterior};
+use super::{ConvVaeConfig, LayerRow, Vae, conv_config::Shape, describe, networks::Networks, open::Architecture};
 use crate::{
-    Error, Result,
-    distributions::{DiagonalGaussian, Likelihood},
+    Result,
+    distributions::{DiagonalGaussian, Distribution},
     nn::{Conv2d, ConvTranspose2d, Layer, Linear, Params, Stack},
     random::Random,
 };
@@ -35,21 +35,16 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct ConvVae {
     config: ConvVaeConfig,
-    device: Device,
-    params: Params,
-    /// Up to the flattened features.
-    encoder: Stack,
-    /// The same and both heads: its outputs are `mu` and `log_var` side by side.
-    with_heads: Stack,
-    decoder: Stack,
-    observation_log_var: Option<Tensor>,
+    networks: Networks,
+    /// The encoder up to the flattened features, without the heads.
+    features: Stack,
 }
 
 impl ConvVae {
     /// A model with weights drawn from `seed`.
     ///
     /// # Errors
-    /// [`Error::Argument`] with the arithmetic for layers that do not fit together or do not lead back to the image's
+    /// [`Error::Argument`](crate::Error::Argument) with the arithmetic for layers that do not fit together or do not lead back to the image's
     /// shape.
     pub fn new(config: ConvVaeConfig, device: &Device, seed: u64) -> Result<Self> {
         config.weights()?;
@@ -68,7 +63,8 @@ impl ConvVae {
         let mut linear = |name, inputs, outputs| Linear::new(&mut params, name, inputs, outputs, &mut random, device);
         let mu = linear("z_mean", c * h * w, config.latent)?;
         let log_var = linear("z_log_var", c * h * w, config.latent)?;
-        let with_heads = encoder.clone().push(Layer::Pair(mu, log_var), None);
+        let features = encoder.clone();
+        let encoder = encoder.heads(mu, log_var);
         let mut decoder = Stack::new()
             .push(linear("decoder.0", config.latent, c * h * w)?, None)
             .push(Layer::Unflatten(c, h, w), None);
@@ -77,66 +73,65 @@ impl ConvVae {
             let conv = ConvTranspose2d::new(&mut params, &name, conv, &mut random, device)?;
             decoder = decoder.push(conv, between(i, config.decoder.len()));
         }
-        let observation_log_var = config.observation.parameter(&mut params, device)?;
-        let device = device.clone();
-        Ok(Self { config, device, params, encoder, with_heads, decoder, observation_log_var })
+        let log_var = config.observation.parameter(&mut params, device)?;
+        let ConvVaeConfig { image, latent, observation, .. } = config;
+        let networks = Networks { image, latent, params, encoder, decoder, observation, log_var };
+        Ok(Self { config, networks, features })
     }
 
     /// The model that [`Vae::save`] wrote: architecture and weights.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::File`] when the file cannot be read or holds no `ConvVae`.
+    /// [`Error::Io`](crate::Error::Io) and [`Error::File`](crate::Error::File) when the file cannot be read or holds no `ConvVae`.
     pub fn open(path: impl AsRef<std::path::Path>, device: &Device) -> Result<Self> {
         super::open::open_as::<ConvVaeConfig>(path.as_ref(), device)
     }
 
+    /// q(z|x): (B, C, H, W) → Gaussians of shape (B, D).
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for images of another shape, [`Error::Argument`](crate::Error::Argument) for
+    /// another type than the weights'.
+    pub fn encode(&self, x: &Tensor) -> Result<DiagonalGaussian> {
+        self.networks.encode(x, false)
+    }
+
     /// The layers of the encoder up to the flattened features, for a look at what each makes of an image.
     pub fn encoder(&self) -> &Stack {
-        &self.encoder
+        &self.features
     }
 
     /// The layers of the decoder.
     pub fn decoder(&self) -> &Stack {
-        &self.decoder
+        &self.networks.decoder
     }
 
     /// How many numbers the layer of that name has.
     fn count(&self, name: &str) -> usize {
-        let own = |part: &str| self.params.get(&format!("{name}.{part}")).map_or(0, |var| var.elem_count());
+        let own = |part: &str| self.networks.params.get(&format!("{name}.{part}")).map_or(0, |var| var.elem_count());
         own("weight") + own("bias")
     }
 }
 
 impl Vae for ConvVae {
-    fn encode(&self, x: &Tensor) -> Result<DiagonalGaussian> {
-        let (c, h, w) = self.config.image;
-        if x.rank() != 4 || x.dims()[1..] != [c, h, w] {
-            let expected = format!("(batch, {c}, {h}, {w})");
-            return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
-        }
-        check_type("images to encode", x, &self.params)?;
-        posterior(&self.with_heads, x)
+    fn encode(&self, x: &Tensor) -> Result<Box<dyn Distribution>> {
+        Ok(Box::new(self.encode(x)?))
     }
 
-    fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {
-        check_codes(z, self.config.latent, &self.params)?;
-        self.config.observation.likelihood(&self.decoder, z, self.observation_log_var.as_ref())
+    fn decode(&self, z: &Tensor) -> Result<Box<dyn Distribution>> {
+        self.networks.decode(z)
     }
 
     fn latent(&self) -> usize {
-        self.config.latent
+        self.networks.latent
     }
 
-    fn image_shape(&self) -> (usize, usize, usize) {
-        self.config.image
-    }
-
-    fn device(&self) -> &Device {
-        &self.device
+    fn shape(&self) -> candle_core::Shape {
+        self.networks.shape()
     }
 
     fn params(&self) -> &Params {
-        &self.params
+        &self.networks.params
     }
 
     fn layers(&self) -> Vec<LayerRow> {
@@ -168,6 +163,6 @@ impl Vae for ConvVae {
     }
 
     fn config(&self) -> serde_json::Value {
-        crate::io::storage::describe(ConvVaeConfig::KIND, &self.config)
+        describe(ConvVaeConfig::KIND, &self.config)
     }
 }

@@ -16,15 +16,13 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    LayerRow, MOST_LAYERS, MOST_WEIGHTS, Observation, Vae, check_codes, check_type, open::Architecture, posterior,
-};
+use super::{LayerRow, MOST_LAYERS, MOST_WEIGHTS, Observation, Vae, describe, networks::Networks, open::Architecture};
 use crate::{
     Error, Result,
-    distributions::{DiagonalGaussian, Likelihood},
+    distributions::{DiagonalGaussian, Distribution},
     nn::{Activation, Layer, Linear, Params, Stack},
     random::Random,
 };
@@ -106,12 +104,7 @@ impl MlpVaeConfig {
 #[derive(Clone, Debug)]
 pub struct MlpVae {
     config: MlpVaeConfig,
-    device: Device,
-    params: Params,
-    /// Its outputs are `mu` and `log_var` side by side.
-    encoder: Stack,
-    decoder: Stack,
-    observation_log_var: Option<Tensor>,
+    networks: Networks,
 }
 
 impl MlpVae {
@@ -137,7 +130,7 @@ impl MlpVae {
         }
         let mu = linear("encoder.fc_mu".into(), width, config.latent)?;
         let log_var = linear("encoder.fc_logvar".into(), width, config.latent)?;
-        let encoder = encoder.push(Layer::Pair(mu, log_var), None);
+        let encoder = encoder.heads(mu, log_var);
 
         let mut width = config.latent;
         let mut decoder = Stack::new();
@@ -147,9 +140,9 @@ impl MlpVae {
         }
         let last = linear(format!("decoder.fc{}", config.hidden.len() + 1), width, pixels)?;
         let decoder = decoder.push(last, None).push(Layer::Unflatten(c, h, w), None);
-        let observation_log_var = config.observation.parameter(&mut params, device)?;
-        let device = device.clone();
-        Ok(Self { config, device, params, encoder, decoder, observation_log_var })
+        let log_var = config.observation.parameter(&mut params, device)?;
+        let MlpVaeConfig { image, latent, observation, .. } = config;
+        Ok(Self { config, networks: Networks { image, latent, params, encoder, decoder, observation, log_var } })
     }
 
     /// The model that [`Vae::save`] wrote: architecture and weights.
@@ -159,38 +152,35 @@ impl MlpVae {
     pub fn open(path: impl AsRef<std::path::Path>, device: &Device) -> Result<Self> {
         super::open::open_as::<MlpVaeConfig>(path.as_ref(), device)
     }
+
+    /// q(z|x): (B, C, H, W) or (B, C·H·W) → Gaussians of shape (B, D).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for images of another shape, [`Error::Argument`] for another type than the weights'.
+    pub fn encode(&self, x: &Tensor) -> Result<DiagonalGaussian> {
+        self.networks.encode(x, true)
+    }
 }
 
 impl Vae for MlpVae {
-    fn encode(&self, x: &Tensor) -> Result<DiagonalGaussian> {
-        let (c, h, w) = self.config.image;
-        if x.rank() < 2 || x.elem_count() != x.dims()[0] * c * h * w {
-            let expected = format!("(batch, {c}, {h}, {w}) or (batch, {})", c * h * w);
-            return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
-        }
-        check_type("images to encode", x, &self.params)?;
-        posterior(&self.encoder, x)
+    fn encode(&self, x: &Tensor) -> Result<Box<dyn Distribution>> {
+        Ok(Box::new(self.encode(x)?))
     }
 
-    fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {
-        check_codes(z, self.config.latent, &self.params)?;
-        self.config.observation.likelihood(&self.decoder, z, self.observation_log_var.as_ref())
+    fn decode(&self, z: &Tensor) -> Result<Box<dyn Distribution>> {
+        self.networks.decode(z)
     }
 
     fn latent(&self) -> usize {
-        self.config.latent
+        self.networks.latent
     }
 
-    fn image_shape(&self) -> (usize, usize, usize) {
-        self.config.image
-    }
-
-    fn device(&self) -> &Device {
-        &self.device
+    fn shape(&self) -> Shape {
+        self.networks.shape()
     }
 
     fn params(&self) -> &Params {
-        &self.params
+        &self.networks.params
     }
 
     fn layers(&self) -> Vec<LayerRow> {
@@ -220,7 +210,7 @@ impl Vae for MlpVae {
     }
 
     fn config(&self) -> serde_json::Value {
-        crate::io::storage::describe(MlpVaeConfig::KIND, &self.config)
+        describe(MlpVaeConfig::KIND, &self.config)
     }
 }
 

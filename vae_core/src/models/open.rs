@@ -1,15 +1,19 @@
 //! A model from what was stored of it, whatever its kind.
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use candle_core::Device;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 
 use super::{ConvVaeConfig, MlpVaeConfig, Vae};
 use crate::{Error, Result, io::storage};
 
-/// The model that [`Vae::save`] wrote, of any kind that this crate has.
+/// The model that [`Vae::save`] wrote, of any kind that this crate has or that was [`register`]ed.
 ///
 /// ```
 /// use vae_core::prelude::*;
@@ -25,6 +29,65 @@ use crate::{Error, Result, io::storage};
 /// [`Error::Io`] and [`Error::File`] when the file cannot be read or holds no model of this crate.
 pub fn open(path: impl AsRef<Path>, device: &Device) -> Result<Box<dyn Vae>> {
     opened(path.as_ref(), |stored, most| build(stored, most, device))
+}
+
+/// The configuration of a model with the kind that it is registered as: what [`Vae::config`] returns.
+pub fn describe(kind: &str, config: &impl Serialize) -> Value {
+    // A configuration is plain data; should one ever not serialize, its model is refused on loading.
+    json!({ "kind": kind, "config": serde_json::to_value(config).unwrap_or(Value::Null) })
+}
+
+/// What makes a model, with weights that are still to be set, of the configuration that [`describe`] was given.
+pub type Constructor = fn(&Value, &Device) -> Result<Box<dyn Vae>>;
+
+/// Models from outside this crate.
+static REGISTERED: Mutex<BTreeMap<String, Constructor>> = Mutex::new(BTreeMap::new());
+
+fn registered() -> MutexGuard<'static, BTreeMap<String, Constructor>> {
+    // A thread that panicked meanwhile left a whole map.
+    REGISTERED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes a kind of model known, so that [`open`] reads it from a file and a [`Detector`](crate::eval::Detector) can have one.
+/// Registering a kind again, as a notebook's cell does that is run twice, replaces the constructor.
+///
+/// ```
+/// use vae_core::{models, prelude::*};
+/// # struct Tiny(MlpVae);
+/// # impl Tiny {
+/// #     fn new(latent: usize, device: &Device, seed: u64) -> Result<Self> {
+/// #         Ok(Self(MlpVae::new(MlpVaeConfig { hidden: vec![], latent, ..Default::default() }, device, seed)?))
+/// #     }
+/// # }
+/// # impl Vae for Tiny {
+/// #     fn encode(&self, x: &Tensor) -> Result<Box<dyn Distribution>> { Vae::encode(&self.0, x) }
+/// #     fn decode(&self, z: &Tensor) -> Result<Box<dyn Distribution>> { self.0.decode(z) }
+/// #     fn latent(&self) -> usize { self.0.latent() }
+/// #     fn shape(&self) -> Shape { self.0.shape() }
+/// #     fn params(&self) -> &Params { self.0.params() }
+/// #     fn config(&self) -> vae_core::serde_json::Value { models::describe("tiny", &self.latent()) }
+/// # }
+///
+/// // `Tiny::config` returns `models::describe("tiny", &self.latent())`.
+/// models::register("tiny", |config, device| Ok(Box::new(Tiny::new(config.as_u64().unwrap_or(2) as usize, device, 0)?)))?;
+///
+/// let path = std::env::temp_dir().join(format!("vae_core-register-{}.safetensors", std::process::id()));
+/// Tiny::new(3, &Device::Cpu, 1)?.save(&path)?;
+/// assert_eq!(models::open(&path, &Device::Cpu)?.latent(), 3);
+/// # std::fs::remove_file(path).ok();
+/// # Ok::<(), vae_core::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Argument`] for a kind that this crate has itself.
+pub fn register(kind: &str, constructor: Constructor) -> Result<()> {
+    if [MlpVaeConfig::KIND, ConvVaeConfig::KIND].contains(&kind) {
+        return Err(Error::argument(format!(
+            "{kind:?} is a kind of model that vae_core has itself; choose another name"
+        )));
+    }
+    registered().insert(kind.into(), constructor);
+    Ok(())
 }
 
 /// The configuration of a model, as it is stored beside the weights.
@@ -72,9 +135,28 @@ pub(crate) fn build(stored: &Value, most: u128, device: &Device) -> Result<Box<d
     match stored["kind"].as_str() {
         Some(MlpVaeConfig::KIND) => Ok(Box::new(make::<MlpVaeConfig>(stored, most, device)?)),
         Some(ConvVaeConfig::KIND) => Ok(Box::new(make::<ConvVaeConfig>(stored, most, device)?)),
-        Some(kind) => Err(Error::argument(format!("expected a model of kind \"mlp\" or \"conv\", got {kind:?}"))),
+        Some(kind) => foreign(kind, &stored["config"], most, device),
         None => Err(Error::argument("expected a model with its configuration, as Vae::save writes it, got none")),
     }
+}
+
+/// A model of a kind that was registered.
+fn foreign(kind: &str, config: &Value, most: u128, device: &Device) -> Result<Box<dyn Vae>> {
+    let constructor = registered().get(kind).copied();
+    let Some(constructor) = constructor else {
+        return Err(Error::argument(format!(
+            "expected a model of kind \"mlp\" or \"conv\", or one that was registered, got {kind:?}; call \
+             models::register({kind:?}, …) first, and return models::describe({kind:?}, …) from the model's config"
+        )));
+    };
+    let vae = constructor(config, device)?;
+    let weights = vae.params().count() as u128;
+    if weights > most {
+        return Err(Error::argument(format!(
+            "its configuration makes {weights} weights, but there are {most} numbers"
+        )));
+    }
+    Ok(vae)
 }
 
 fn make<C: Architecture>(stored: &Value, most: u128, device: &Device) -> Result<C::Model> {

@@ -8,7 +8,7 @@ pub struct LayerRow {
     /// The prefix of its parameters' names; empty for a layer without parameters.
     pub name: String,
     /// "Linear", "ReLU", …
-    pub kind: &'static str,
+    pub kind: String,
     /// The shape of its output without the batch dimension.
     pub output: Vec<usize>,
     /// How many trainable numbers it has.
@@ -17,8 +17,8 @@ pub struct LayerRow {
 
 impl LayerRow {
     /// A row; `output` is the shape without the batch dimension.
-    pub fn new(name: String, kind: &'static str, output: &[usize], parameters: usize) -> Self {
-        Self { name, kind, output: output.to_vec(), parameters }
+    pub fn new(name: String, kind: impl Into<String>, output: &[usize], parameters: usize) -> Self {
+        Self { name, kind: kind.into(), output: output.to_vec(), parameters }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use candle_core::{DType, Tensor, Var};
+use candle_core::{DType, Device, Tensor, Var};
 
 use crate::{Error, Result};
 
@@ -55,6 +55,17 @@ impl Params {
     /// Name and variable of every parameter.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Var)> {
         self.vars.iter().map(|(name, var)| (name.as_str(), var))
+    }
+
+    /// Where the parameters are: the device of the first, the CPU when there are none.
+    pub fn device(&self) -> &Device {
+        static NOWHERE: Device = Device::Cpu;
+        self.vars.first().map_or(&NOWHERE, |(_, var)| var.device())
+    }
+
+    /// The type of the parameters: that of the first, float32 when there are none.
+    pub fn dtype(&self) -> DType {
+        self.vars.first().map_or(DType::F32, |(_, var)| var.dtype())
     }
 
     /// How many numbers there are in all parameters together.

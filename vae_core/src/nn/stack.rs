@@ -166,6 +166,15 @@ impl Stack {
         })
     }
 
+    pub fn heads(self, mu: Linear, log_var: Linear) -> Self {
+        self.push(Layer::Pair(mu, log_var), None)
+    }
+
+    pub fn gaussian(&self, x: &Tensor) -> Result<crate::distributions::DiagonalGaussian> {
+        let (mu, log_var) = self.forward_pair(x)?;
+        crate::distributions::DiagonalGaussian::new(mu, log_var)
+    }
+
     /// The outputs of both layers of a [`Layer::Pair`] at the end: (B, out₁) and (B, out₂), on their own and contiguous.
     ///
     /// # Errors

@@ -49,7 +49,7 @@ use super::{Elbo, Objective, Terms};
 use crate::{
     Error, Result,
     data::{Batch, Corruption},
-    distributions::DiagonalGaussian,
+    distributions::Distribution,
     models::Vae,
     random::Random,
 };
@@ -95,22 +95,19 @@ impl Default for Denoising {
 impl Denoising {
     /// log p(x|z) and the KL term of one sample for each of `draws` corruptions, both (draws · B,).
     fn mixture(&self, vae: &dyn Vae, x: &Tensor, draws: usize, noise: &mut Random) -> Result<(Tensor, Tensor)> {
-        let x = Tensor::cat(&vec![x; draws], 0)?;
-        let q = vae.encode(&self.corruption.apply(&x, noise)?)?;
-        let z = q.rsample(noise)?;
-        let images = z.dims()[0] / draws;
-        // log q(z|x̃_k) of every sample under the posterior of its image's corruption k.
-        let component = |k: usize| -> Result<Tensor> {
-            let part =
-                |t: &Tensor| -> Result<Tensor> { Ok(Tensor::cat(&vec![t.narrow(0, k * images, images)?; draws], 0)?) };
-            DiagonalGaussian::new(part(q.mu())?, part(q.log_var())?)?.log_prob(&z)
-        };
-        let components = Tensor::stack(&(0..draws).map(component).collect::<Result<Vec<_>>>()?, 0)?;
-        // The maximum only keeps the exponentials in range; its own gradient would cancel.
-        let max = components.max_keepdim(0)?.detach();
-        let log_mixture = (components.broadcast_sub(&max)?.exp()?.mean(0)?.log()? + max.squeeze(0)?)?;
-        let kl = (log_mixture - DiagonalGaussian::standard_like(&z)?.log_prob(&z)?)?;
-        Ok((vae.decode(&z)?.log_prob(&x)?, kl))
+        let prior = vae.prior(x.dims()[0])?;
+        let encode = |_| vae.encode(&self.corruption.apply(x, noise)?);
+        let posteriors = (0..draws).map(encode).collect::<Result<Vec<_>>>()?;
+        let (mut reconstructions, mut kls) = (vec![], vec![]);
+        for q in &posteriors {
+            let z = q.sample(noise)?;
+            // log q(z|x̃_k) under the posterior of each corruption k.
+            let components = posteriors.iter().map(|q| q.log_prob(&z)).collect::<Result<Vec<_>>>()?;
+            let log_mixture = (Tensor::stack(&components, 0)?.log_sum_exp(0)? - (draws as f64).ln())?;
+            kls.push((log_mixture - prior.log_prob(&z)?)?);
+            reconstructions.push(vae.decode(&z)?.log_prob(x)?);
+        }
+        Ok((Tensor::cat(&reconstructions, 0)?, Tensor::cat(&kls, 0)?))
     }
 }
 
@@ -119,11 +116,11 @@ impl Objective for Denoising {
         let beta = self.elbo.beta_at(epoch);
         let (reconstruction, kl) = match self.criterion {
             Criterion::Plain => {
-                let q = vae.encode(&self.corruption.apply(&batch.images, noise)?)?;
-                let z = q.rsample(noise)?;
-                (vae.decode(&z)?.log_prob(&batch.images)?, q.kl_to_standard()?)
+                let q = vae.encode(&self.corruption.apply(&batch.x, noise)?)?;
+                let z = q.sample(noise)?;
+                (vae.decode(&z)?.log_prob(&batch.x)?, q.kl(&vae.prior(batch.len())?, &z)?)
             }
-            Criterion::Mixture { draws } => self.mixture(vae, &batch.images, draws, noise)?,
+            Criterion::Mixture { draws } => self.mixture(vae, &batch.x, draws, noise)?,
         };
         Terms::weighted(&reconstruction, &kl, beta)
     }

@@ -4,7 +4,8 @@
 //! ELBO(x) = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ p(z)) ≤ log p(x)
 //! loss    = −reconstruction + β(t) · KL          β(t) = β · min(1, t / warmup_epochs)
 //! ```
-//! One reparameterized sample estimates the expectation; the KL is in closed form. Nats per image.
+//! One reparameterized sample estimates the expectation; the KL is in closed form where there is one,
+//! and estimated from that sample otherwise. Nats per item.
 //!
 //! ```
 //! use vae_core::prelude::*;
@@ -20,7 +21,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Objective, Terms};
-use crate::{Error, Result, data::Batch, models::Vae, random::Random};
+use crate::{Error, Result, data::Batch, distributions::Distribution, models::Vae, random::Random};
 
 /// The negative ELBO with a weight β on the KL and a linear warm-up of that weight.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,10 +54,10 @@ impl Elbo {
 impl Objective for Elbo {
     fn terms(&self, vae: &dyn Vae, batch: &Batch, epoch: f64, noise: &mut Random) -> Result<Terms> {
         let beta = self.beta_at(epoch);
-        let q = vae.encode(&batch.images)?;
-        let z = q.rsample(noise)?;
-        let reconstruction = vae.decode(&z)?.log_prob(&batch.images)?;
-        Terms::weighted(&reconstruction, &q.kl_to_standard()?, beta)
+        let q = vae.encode(&batch.x)?;
+        let z = q.sample(noise)?;
+        let reconstruction = vae.decode(&z)?.log_prob(&batch.x)?;
+        Terms::weighted(&reconstruction, &q.kl(&vae.prior(batch.len())?, &z)?, beta)
     }
 
     fn config(&self) -> serde_json::Value {

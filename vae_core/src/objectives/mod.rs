@@ -1,6 +1,6 @@
 //! Objectives: what training makes small, with its parts in view.
 //!
-//! An objective returns its terms in **nats per image**: summed over pixels and latent dimensions, averaged over the batch.
+//! An objective returns its terms in **nats per item**: summed over pixels and latent dimensions, averaged over the batch.
 //! β and its warm-up are visible numbers, never hidden in a mean.
 //!
 //! - [`Elbo`]: the evidence lower bound with a weight on the KL
@@ -10,20 +10,23 @@
 mod denoising;
 mod elbo;
 mod evaluate;
+mod means;
 
 pub use denoising::{Criterion, Denoising};
 pub use elbo::Elbo;
-pub(crate) use evaluate::Accumulator;
-pub use evaluate::{Means, evaluate};
+pub use evaluate::evaluate;
+pub(crate) use means::Accumulator;
+pub use means::Means;
 
 use candle_core::Tensor;
 
-use crate::{Result, data::Batch, models::Vae, ops::cuda, random::Random};
+use crate::{Result, data::Batch, models::Vae, nn::Params, ops::cuda, optim::AdamConfig, random::Random};
 
-/// The terms of an objective on one batch: scalars in nats per image.
+/// The terms of an objective on one batch: scalars in nats per item.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Terms {
-    /// What is minimized; the only one to call `backward` on.
+    /// What is minimized over the parameters of the model; the only one to call `backward` on.
     pub loss: Tensor,
     /// E_q\[log p(x|z)\], the negative distortion.
     pub reconstruction: Tensor,
@@ -31,18 +34,52 @@ pub struct Terms {
     pub kl: Tensor,
     /// The weight that the KL has in the loss.
     pub beta: f64,
+    /// What is minimized over the parameters of [`Objective::critic`].
+    pub critic: Option<Tensor>,
+    /// Other numbers to record, by name.
+    pub metrics: Vec<(String, Tensor)>,
 }
 
 impl Terms {
-    /// loss = β · KL − reconstruction, from what each image has: (B,) twice.
-    fn weighted(reconstruction: &Tensor, kl: &Tensor, beta: f64) -> Result<Self> {
+    /// Terms with a loss of one's own; each a scalar.
+    pub fn new(loss: Tensor, reconstruction: Tensor, kl: Tensor, beta: f64) -> Self {
+        Self { loss, reconstruction, kl, beta, critic: None, metrics: vec![] }
+    }
+
+    /// loss = β · KL − reconstruction, from what each item has: (B,) twice.
+    ///
+    /// # Errors
+    /// [`Error::Candle`](crate::Error::Candle) when the two do not fit together.
+    pub fn weighted(reconstruction: &Tensor, kl: &Tensor, beta: f64) -> Result<Self> {
         if cuda::takes(reconstruction) && cuda::takes(kl) {
             let [loss, reconstruction, kl] = cuda::distributions::weigh(reconstruction, kl, beta)?;
-            return Ok(Self { loss, reconstruction, kl, beta });
+            return Ok(Self::new(loss, reconstruction, kl, beta));
         }
         let (reconstruction, kl) = (reconstruction.mean_all()?, kl.mean_all()?);
         let loss = ((&kl * beta)? - &reconstruction)?;
-        Ok(Self { loss, reconstruction, kl, beta })
+        Ok(Self::new(loss, reconstruction, kl, beta))
+    }
+
+    /// With one more addend of the loss, `weight` times `value`, a scalar; `value` is recorded under its name.
+    ///
+    /// # Errors
+    /// [`Error::Candle`](crate::Error::Candle) unless `value` is a scalar of the loss's type.
+    pub fn plus(self, name: &str, weight: f64, value: &Tensor) -> Result<Self> {
+        let loss = (&self.loss + (value * weight)?)?;
+        Ok(Self { loss, ..self.metric(name, value) })
+    }
+
+    /// With a number to record, a scalar; it has no part in the loss.
+    #[must_use]
+    pub fn metric(mut self, name: &str, value: &Tensor) -> Self {
+        self.metrics.push((name.into(), value.detach()));
+        self
+    }
+
+    /// With the loss of [`Objective::critic`], a scalar.
+    #[must_use]
+    pub fn critic(self, loss: Tensor) -> Self {
+        Self { critic: Some(loss), ..self }
     }
 }
 
@@ -55,11 +92,11 @@ impl Terms {
 /// struct Autoencoder;
 ///
 /// impl Objective for Autoencoder {
-///     fn terms(&self, vae: &dyn Vae, batch: &Batch, _epoch: f64, _noise: &mut Random) -> Result<Terms> {
-///         let q = vae.encode(&batch.images)?;
-///         let reconstruction = vae.decode(q.mu())?.log_prob(&batch.images)?.mean_all()?;
-///         let kl = q.kl_to_standard()?.mean_all()?.detach();
-///         Ok(Terms { loss: reconstruction.neg()?, reconstruction, kl, beta: 0.0 })
+///     fn terms(&self, vae: &dyn Vae, batch: &Batch, _epoch: f64, noise: &mut Random) -> Result<Terms> {
+///         let q = vae.encode(&batch.x)?;
+///         let reconstruction = vae.decode(&q.mean()?)?.log_prob(&batch.x)?.mean_all()?;
+///         let kl = q.kl(&vae.prior(batch.len())?, &q.sample(noise)?)?.mean_all()?.detach();
+///         Ok(Terms::new(reconstruction.neg()?, reconstruction, kl, 0.0))
 ///     }
 ///
 ///     fn config(&self) -> Value {
@@ -74,15 +111,34 @@ impl Terms {
 /// # Ok::<(), vae_core::Error>(())
 /// ```
 pub trait Objective {
-    /// The terms on one batch. `epoch` is the training time in epochs with its fraction (0 at the first step), for weights
-    /// that change with time; `noise` is where every random number comes from.
+    /// The terms on one batch; computes, and changes nothing. `epoch` is the training time in epochs with its fraction (0 at
+    /// the first step, infinite in [`evaluate`]), for weights that change with time; `noise` is where every random number
+    /// comes from. A conditional model is given [`Batch::y`] already.
+    ///
+    /// # Errors
+    /// Whatever hinders; training tries a first batch before anything is written.
     fn terms(&self, vae: &dyn Vae, batch: &Batch, epoch: f64, noise: &mut Random) -> Result<Terms>;
 
     /// The settings as JSON, with a name; stored in checkpoints and compared on resuming.
     fn config(&self) -> serde_json::Value;
 
     /// Refuses settings that make no sense, before any work is done.
+    ///
+    /// # Errors
+    /// [`Error::Argument`](crate::Error::Argument), naming the setting.
     fn check(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Parameters of the objective itself, such as those of a discriminator, with the settings of the Adam that makes
+    /// [`Terms::critic`] small over them: one step for each step of the model, from gradients at the same weights. They are
+    /// kept in checkpoints, and come back, with those of the model.
+    fn critic(&self) -> Option<(&Params, AdamConfig)> {
+        None
+    }
+
+    /// What early stopping and the best weights go by, on held-out items: the smaller, the better.
+    fn watched(&self, means: &Means) -> f64 {
+        means.loss
     }
 }

@@ -2,3 +2,7 @@
 
 pub(crate) mod cuda;
 pub(crate) mod kernels;
+pub(crate) mod prefetch;
+pub(crate) mod scalars;
+
+pub(crate) use cuda::any_thread;

@@ -20,12 +20,11 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::History;
+use super::{History, learner::Learner};
 use crate::{
     Error, Result,
     io::{files, storage},
     models::Vae,
-    optim::Adam,
 };
 
 /// Changes when a file of an older release can no longer be read.
@@ -92,14 +91,17 @@ impl Folder {
     }
 
     /// Writes the state at the end of an epoch.
-    pub(super) fn save(&self, vae: &dyn Vae, adam: &Adam, history: &History, identity: &Value) -> Result<()> {
-        let weights = vae.params().iter().map(|(name, var)| (format!("model.{name}"), var.as_tensor().clone()));
-        let optimizer = adam.state().into_iter().map(|(name, tensor)| (format!("adam.{name}"), tensor));
-        let header =
-            Header { format: FORMAT, identity: identity.clone(), steps: adam.steps(), history: history.clone() };
+    pub(super) fn save(&self, learners: &[Learner], history: &History, identity: &Value) -> Result<()> {
+        let steps = learners.first().map_or(0, |learner| learner.adam.steps());
+        let tensors = learners.iter().flat_map(|Learner { name, optimizer, params, adam }| {
+            let weights = params.iter().map(move |(own, var)| (format!("{name}.{own}"), var.as_tensor().clone()));
+            let state = adam.state().into_iter().map(move |(own, tensor)| (format!("{optimizer}.{own}"), tensor));
+            weights.chain(state)
+        });
+        let header = Header { format: FORMAT, identity: identity.clone(), steps, history: history.clone() };
         let header = serde_json::to_value(header).map_err(|error| Error::file(&self.last(), error.to_string()))?;
         history.save(self.path.join("history.json"))?;
-        storage::write(weights.chain(optimizer).collect(), &header, &self.last())
+        storage::write(tensors.collect(), &header, &self.last())
     }
 
     /// Writes the best weights so far.
@@ -119,7 +121,7 @@ impl Folder {
     ///
     /// # Errors
     /// [`Error::File`] when the checkpoint is damaged or belongs to a run with other settings, naming them.
-    pub(super) fn restore(&self, vae: &dyn Vae, adam: &mut Adam, identity: &Value) -> Result<Option<History>> {
+    pub(super) fn restore(&self, learners: &mut [Learner], identity: &Value) -> Result<Option<History>> {
         let path = self.last();
         if !path.exists() {
             return Ok(None);
@@ -152,11 +154,14 @@ impl Folder {
                 |(name, tensor): (&String, &Tensor)| Some((name.strip_prefix(prefix)?.to_string(), tensor.clone()));
             tensors.iter().filter_map(own).collect()
         };
-        let before = vae.params().snapshot()?;
-        storage::restore(vae.params(), &part("model."), &path)?;
-        if let Err(error) = adam.restore(header.steps, &part("adam.")) {
-            vae.params().restore(&before)?;
-            return Err(wrong(error.to_string()));
+        let before = learners.iter().map(|learner| learner.params.snapshot()).collect::<Result<Vec<_>>>()?;
+        let restored = learners.iter_mut().try_for_each(|Learner { name, optimizer, params, adam }| {
+            storage::restore(params, &part(&format!("{name}.")), &path)?;
+            adam.restore(header.steps, &part(&format!("{optimizer}."))).map_err(|error| wrong(error.to_string()))
+        });
+        if let Err(error) = restored {
+            learners.iter().zip(&before).try_for_each(|(learner, before)| learner.params.restore(before))?;
+            return Err(error);
         }
         Ok(Some(header.history))
     }

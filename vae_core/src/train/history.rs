@@ -1,6 +1,6 @@
 //! What a training run was like, epoch by epoch.
 
-use std::{fmt, path::Path};
+use std::{collections::BTreeSet, fmt, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,10 @@ pub struct EpochRecord {
     pub train: Means,
     /// Means over the held-out images at the end of the epoch. Nats per image.
     pub validation: Option<Means>,
+    /// What the objective [watches](crate::objectives::Objective::watched) on them: early stopping and the best weights go by
+    /// the smallest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<f64>,
     /// The weight of the KL at the epoch's last step.
     pub beta: f64,
     /// Training images per second, loading and optimizer included, validation excluded.
@@ -42,13 +46,20 @@ impl History {
         self.epochs.last()
     }
 
-    /// The epoch with the smallest loss on the held-out images, the first of equals; `None` without validation.
+    /// The epoch with the smallest [watched](EpochRecord::watched) value, the loss unless the objective says otherwise, on the
+    /// held-out images, the first of equals; `None` without validation.
     pub fn best(&self) -> Option<&EpochRecord> {
-        let loss = |record: &EpochRecord| record.validation.map(|means| means.loss);
+        // A history from before there was a choice has the loss.
+        let watched = |record: &EpochRecord| record.watched.or(record.validation.as_ref().map(|means| means.loss));
         self.epochs
             .iter()
             .filter(|record| record.validation.is_some())
-            .reduce(|best, record| if loss(record) < loss(best) { record } else { best })
+            .reduce(|best, record| if watched(record) < watched(best) { record } else { best })
+    }
+
+    /// The names of the metrics that were recorded, in order.
+    pub(crate) fn metrics(&self) -> BTreeSet<&str> {
+        self.epochs.iter().flat_map(|record| record.train.metrics.keys()).map(String::as_str).collect()
     }
 
     /// Writes the history as JSON, whole or not at all. Every float comes back bit for bit.
@@ -92,12 +103,21 @@ impl History {
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let metrics: Vec<(&str, usize)> =
+            self.metrics().into_iter().map(|m| (m, m.chars().count().max(8) + 2)).collect();
         write!(f, "epoch      ELBO     recon        KL   val ELBO   images/s")?;
+        for (name, width) in &metrics {
+            write!(f, "{name:>width$}")?;
+        }
         for record in &self.epochs {
-            let Means { elbo, reconstruction, kl, .. } = record.train;
-            let validation = record.validation.map_or("–".into(), |means| format!("{:.2}", means.elbo));
+            let Means { elbo, reconstruction, kl, metrics: values, .. } = &record.train;
+            let validation = record.validation.as_ref().map_or("–".into(), |means| format!("{:.2}", means.elbo));
             let (epoch, speed) = (record.epoch, record.images_per_second);
             write!(f, "\n{epoch:>5}{elbo:>10.2}{reconstruction:>10.2}{kl:>10.2}{validation:>11}{speed:>11.0}")?;
+            for (name, width) in &metrics {
+                let value = values.get(*name).map_or("–".into(), |value| format!("{value:.3}"));
+                write!(f, "{value:>width$}")?;
+            }
         }
         Ok(())
     }

@@ -2,8 +2,10 @@
 
 mod checkpoint;
 mod history;
+mod learner;
 mod progress;
+mod settings;
 mod trainer;
 
 pub use history::{EpochRecord, History};
-pub use trainer::{TrainConfig, Trainer};
+pub use settings::{TrainConfig, Trainer};

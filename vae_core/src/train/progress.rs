@@ -13,8 +13,8 @@ pub(super) struct Place {
     pub epoch: usize,
     pub epochs: usize,
     pub step: u64,
-    /// Images still to be seen until the end of the last epoch.
-    pub images_left: f64,
+    /// Items still to be seen until the end of the last epoch.
+    pub items_left: f64,
 }
 
 /// Prints lines, and knows when the next is due.
@@ -40,30 +40,31 @@ impl Progress {
     }
 
     /// A line in the middle of an epoch.
-    pub(super) fn step(&mut self, place: &Place, means: Means, images_per_second: f64) {
+    pub(super) fn step(&mut self, place: &Place, means: &Means, images_per_second: f64) {
         self.say(&line(place, means, None, images_per_second));
         self.last = Instant::now();
     }
 
     /// The line at the end of an epoch.
     pub(super) fn epoch(&mut self, place: &Place, record: &EpochRecord) {
-        self.say(&line(place, record.train, record.validation, record.images_per_second));
+        self.say(&line(place, &record.train, record.validation.as_ref(), record.images_per_second));
         self.last = Instant::now();
     }
 }
 
-fn line(place: &Place, means: Means, validation: Option<Means>, images_per_second: f64) -> String {
-    let Means { elbo, reconstruction, kl, .. } = means;
+fn line(place: &Place, means: &Means, validation: Option<&Means>, images_per_second: f64) -> String {
+    let Means { elbo, reconstruction, kl, metrics, .. } = means;
+    let metrics: String = metrics.iter().map(|(name, value)| format!(" | {name} {value:.2}")).collect();
     let validation = validation.map_or(String::new(), |means| format!(" | validation ELBO {:.2}", means.elbo));
     let width = place.epochs.to_string().len();
     format!(
-        "epoch {:>width$}/{} step {} | ELBO {elbo:.2} = reconstruction {reconstruction:.2} - KL {kl:.2}{validation} \
+        "epoch {:>width$}/{} step {} | ELBO {elbo:.2} = reconstruction {reconstruction:.2} - KL {kl:.2}{metrics}{validation} \
          | {} images/s, {} left",
         place.epoch,
         place.epochs,
         thousands(place.step as usize),
         thousands(images_per_second.round() as usize),
-        clock(place.images_left / images_per_second),
+        clock(place.items_left / images_per_second),
     )
 }
 
@@ -83,11 +84,11 @@ mod tests {
     /// A line holds epoch, step, ELBO, its two parts, the speed and the time left.
     #[test]
     fn a_line_says_it_all() {
-        let place = Place { epoch: 3, epochs: 10, step: 1407, images_left: 75_000.0 };
-        let means = Means { loss: 104.5, elbo: -104.5, reconstruction: -79.0, kl: 25.5 };
+        let place = Place { epoch: 3, epochs: 10, step: 1407, items_left: 75_000.0 };
+        let means = Means { loss: 104.5, elbo: -104.5, reconstruction: -79.0, kl: 25.5, ..Default::default() };
         let expected =
             "epoch  3/10 step 1,407 | ELBO -104.50 = reconstruction -79.00 - KL 25.50 | 1,000 images/s, 1:15 left";
-        assert_eq!(line(&place, means, None, 1000.0), expected);
+        assert_eq!(line(&place, &means, None, 1000.0), expected);
         assert_eq!([0.0, 59.6, 3725.0, f64::NAN].map(clock), ["0:00", "1:00", "1:02:05", "0:00"]);
     }
 }

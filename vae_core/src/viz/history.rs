@@ -4,7 +4,8 @@ use super::{Figure, Plot};
 use crate::{objectives::Means, train::History};
 
 impl History {
-    /// ELBO, reconstruction and KL against epochs, in nats per image; training and, where images were held out, validation.
+    /// ELBO, reconstruction and KL against epochs, in nats per image, and a panel for each metric; training and, where images were
+    /// held out, validation.
     pub fn plot(&self) -> Figure {
         let curve = |name, value: fn(&Means) -> f64| Curve {
             name,
