@@ -2,7 +2,7 @@
 
 use candle_core::Device;
 
-use crate::{Error, Result};
+use crate::{Error, Result, ops};
 
 /// The environment variable that chooses a device: `cpu`, `cuda` or `metal`.
 const VARIABLE: &str = "VAE_CORE_DEVICE";
@@ -27,6 +27,7 @@ const VARIABLE: &str = "VAE_CORE_DEVICE";
 pub fn best_device() -> Result<Device> {
     let wanted = std::env::var(VARIABLE).unwrap_or_default();
     let (device, why) = choose(&wanted)?;
+    ops::heap::keep_freed_memory();
     println!("device: {}{why}", describe(&device));
     Ok(device)
 }
@@ -56,7 +57,7 @@ fn choose(wanted: &str) -> Result<(Device, String)> {
     let mut why = String::new();
     #[cfg(feature = "cuda")]
     if wanted != "metal" {
-        match cuda() {
+        match ops::first_gpu() {
             Ok(device) => return Ok((device, why)),
             Err(error) => why += &format!("; CUDA is built in but cannot be used: {}", reason(&error.to_string())),
         }
@@ -73,28 +74,6 @@ fn choose(wanted: &str) -> Result<(Device, String)> {
         why += &format!("; {VARIABLE} asks for {wanted}, but vae_core was built without the feature `{wanted}`");
     }
     Ok((Device::Cpu, why))
-}
-
-/// The first GPU, after a computation on it that came out right: the same device each time.
-#[cfg(feature = "cuda")]
-fn cuda() -> Result<Device> {
-    static FIRST: std::sync::Mutex<Option<Device>> = std::sync::Mutex::new(None);
-    let mut first = FIRST.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(device) = &*first {
-        return Ok(device.clone());
-    }
-    // With a stream of its own, work from any thread is done in the order in which it was asked for. candle's `new_cuda` has
-    // a stream for each thread, and nothing between them.
-    let device = Device::new_cuda_with_stream(0)?;
-    // SAFETY: the events are for tensors that are used on several streams; this device and all its tensors have one.
-    #[allow(unsafe_code)]
-    unsafe {
-        device.as_cuda_device()?.disable_event_tracking();
-    }
-    crate::ops::cuda::keep_memory(&device)?;
-    crate::ops::cuda::probe(&device)?;
-    *first = Some(device.clone());
-    Ok(device)
 }
 
 /// What an error of the driver means, where that is known, on one line.

@@ -25,7 +25,7 @@ fn small(observation: Observation) -> ConvVaeConfig {
 
 fn batch(config: &ConvVaeConfig, n: usize) -> Batch {
     let (c, h, w) = config.image;
-    Batch { images: Random::new(6).uniform((n, c, h, w), &CPU).unwrap(), labels: vec![0; n] }
+    Batch { x: Random::new(6).uniform((n, c, h, w), &CPU).unwrap(), y: None }
 }
 
 /// The default's table is the tutorial's: kinds, output shapes and parameters, in order. Each number of parameters is
@@ -35,9 +35,9 @@ fn batch(config: &ConvVaeConfig, n: usize) -> Batch {
 fn the_table_is_the_tutorials() {
     let vae = ConvVae::new(ConvVaeConfig::default(), &CPU, 1).unwrap();
     let table: Vec<_> = vae.layers().into_iter().map(|row| (row.name, row.kind, row.output, row.parameters)).collect();
-    let leaky = |shape: [usize; 3]| (String::new(), "LeakyReLU", shape.to_vec(), 0);
-    let row = |name: &str, kind: &'static str, shape: &[usize], parameters: usize| {
-        (name.to_string(), kind, shape.to_vec(), parameters)
+    let leaky = |shape: [usize; 3]| (String::new(), "LeakyReLU".to_string(), shape.to_vec(), 0);
+    let row = |name: &str, kind: &str, shape: &[usize], parameters: usize| {
+        (name.to_string(), kind.to_string(), shape.to_vec(), parameters)
     };
     let expected = [
         row("encoder.0", "Conv2d", &[32, 28, 28], 320),
@@ -173,7 +173,7 @@ fn any_size_and_colour() {
         assert!(terms.loss.to_scalar::<f32>().unwrap().is_finite());
         let (c, h, w) = image;
         assert_eq!(vae.generate(3, &mut Random::new(1)).unwrap().dims(), [3, c, h, w]);
-        assert_eq!(vae.reconstruct(&batch.images).unwrap().dims(), [2, c, h, w]);
+        assert_eq!(vae.reconstruct(&batch.x).unwrap().dims(), [2, c, h, w]);
         assert_eq!(vae.summary().total(), vae.params().count());
     }
 }

@@ -44,9 +44,9 @@ impl Classifier {
         for _ in 0..epochs {
             for batch in images.batches(BATCH, random)? {
                 let batch = batch?;
-                let labels: Vec<u32> = batch.labels.iter().map(|&label| u32::from(label)).collect();
+                let labels: Vec<u32> = batch.y.as_ref().map_or(Ok(vec![]), |y| y.to_vec1())?;
                 let labels = Tensor::new(labels, &Device::Cpu)?;
-                adam.backward_step(&cross_entropy(&self.logits(&batch.images)?, &labels)?)?;
+                adam.backward_step(&cross_entropy(&self.logits(&batch.x)?, &labels)?)?;
                 step += 1;
                 adam.set_learning_rate(2e-3 * (1.0 - step as f64 / steps as f64));
             }
@@ -59,8 +59,9 @@ impl Classifier {
         let mut table = [[0; 10]; 10];
         for batch in images.chunks(1000)? {
             let batch = batch?;
-            let read = self.logits(&batch.images)?.argmax(D::Minus1)?.to_dtype(DType::U32)?.to_vec1::<u32>()?;
-            read.iter().zip(batch.labels).for_each(|(&read, label)| table[usize::from(label)][read as usize] += 1);
+            let read = self.logits(&batch.x)?.argmax(D::Minus1)?.to_dtype(DType::U32)?.to_vec1::<u32>()?;
+            let labels: Vec<u32> = batch.y.as_ref().map_or(Ok(vec![]), |y| y.to_vec1())?;
+            read.iter().zip(labels).for_each(|(&read, label)| table[label as usize][read as usize] += 1);
         }
         Ok(table)
     }

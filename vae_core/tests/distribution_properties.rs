@@ -5,7 +5,7 @@
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 use vae_core::{
     candle::{DType, Device, Tensor, Var},
-    distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood},
+    distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Distribution, Gaussian},
     random::Random,
 };
 
@@ -55,7 +55,7 @@ fn within_errors(draws: &[f64], want: f64) -> Result<(), TestCaseError> {
 }
 
 /// ∫ xᵏ p(x) dx over [from, to] for k = 0, 1, 2 by the midpoint rule, where `p` is made for n points.
-fn moments(from: f64, to: f64, p: impl Fn(usize) -> Box<dyn Likelihood>) -> [f64; 3] {
+fn moments(from: f64, to: f64, p: impl Fn(usize) -> Box<dyn Distribution>) -> [f64; 3] {
     let n = 20_000;
     let width = (to - from) / n as f64;
     let points: Vec<f64> = (0..n).map(|i| from + (i as f64 + 0.5) * width).collect();
@@ -77,7 +77,7 @@ proptest! {
     fn continuous_densities_and_samples(logit in -60.0..60.0f64, mu in -20.0..20.0f64, log_var in -8.0..6.0f64, seed: u64) {
         let full = |value: f64, n| Tensor::full(value, (n, 1), &CPU).unwrap();
         let spread = 12.0 * (0.5 * log_var).exp();
-        type Maker<'a> = Box<dyn Fn(usize) -> Box<dyn Likelihood> + 'a>;
+        type Maker<'a> = Box<dyn Fn(usize) -> Box<dyn Distribution> + 'a>;
         let makers: [(f64, f64, Maker); 3] = [
             (0.0, 1.0, Box::new(|n| Box::new(ContinuousBernoulli::new(full(logit, n)).unwrap()))),
             (mu - spread, mu + spread, Box::new(|n| Box::new(Gaussian::fixed(full(mu, n), log_var.exp()).unwrap()))),

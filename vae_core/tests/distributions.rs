@@ -4,7 +4,7 @@
 use vae_core::{
     Result,
     candle::{DType, Device, Tensor, Var},
-    distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood},
+    distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Distribution, Gaussian},
     random::Random,
 };
 
@@ -87,7 +87,7 @@ fn bernoulli_sums_to_one() -> Result<()> {
 #[test]
 fn means_and_samples_agree() -> Result<()> {
     let n = 200_000;
-    let check = |likelihood: &dyn Likelihood, random: &mut Random| -> Result<f64> {
+    let check = |likelihood: &dyn Distribution, random: &mut Random| -> Result<f64> {
         let samples = values(&likelihood.sample(random)?)?;
         let mean = samples.iter().sum::<f64>() / n as f64;
         let deviation = (samples.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64).sqrt();
@@ -188,7 +188,7 @@ fn extremes_stay_finite() -> Result<()> {
     let x = Tensor::new(&[[0f32], [1.0], [0.5], [1.0], [0.0]], &CPU)?;
     let logits = Var::new(&[[-1e4f32], [-1e4], [0.0], [1e4], [1e4]], &CPU)?;
     let log_var = Var::new(&[[-30f32], [30.0], [0.0], [30.0], [-30.0]], &CPU)?;
-    let likelihoods: [(&str, Box<dyn Likelihood>, &Var); 3] = [
+    let likelihoods: [(&str, Box<dyn Distribution>, &Var); 3] = [
         ("Bernoulli", Box::new(Bernoulli::new(logits.as_tensor().clone())?), &logits),
         ("continuous Bernoulli", Box::new(ContinuousBernoulli::new(logits.as_tensor().clone())?), &logits),
         ("Gaussian", Box::new(Gaussian::learned(x.zeros_like()?, log_var.as_tensor().clone())?), &log_var),

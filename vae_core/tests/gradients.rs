@@ -68,10 +68,9 @@ fn errors<const N: usize>(
 
 /// The loss of an objective on both sides, and the errors of all gradients.
 fn check(vae: &dyn Vae, double: &Double, objective: &dyn Objective, random: &mut Random) -> [f64; 2] {
-    let (c, h, w) = vae.image_shape();
-    let images = random.uniform((4, c, h, w), &CPU).unwrap();
-    let batches =
-        [DType::F32, DType::F64].map(|dtype| Batch { images: images.to_dtype(dtype).unwrap(), labels: vec![0; 4] });
+    let shape = [&[4], vae.shape().dims()].concat();
+    let images = random.uniform(shape, &CPU).unwrap();
+    let batches = [DType::F32, DType::F64].map(|dtype| Batch { x: images.to_dtype(dtype).unwrap(), y: None });
     let loss = |vae: &dyn Vae, batch| objective.terms(vae, batch, 1.0, &mut Random::new(5)).unwrap().loss;
     let (single, in_double) = (loss(vae, &batches[0]), loss(double, &batches[1]));
     let (a, b) = (number(&single), number(&in_double));

@@ -67,7 +67,7 @@ impl Exact {
 fn copies(seed: u64, n: usize) -> (Vec<f64>, Batch) {
     let one = Random::new(seed).stream(7).uniform((1, 1, 2, 3), &CPU).unwrap();
     let pixels = one.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-    (pixels, Batch { images: one.repeat((n, 1, 1, 1)).unwrap(), labels: vec![0; n] })
+    (pixels, Batch { x: one.repeat((n, 1, 1, 1)).unwrap(), y: None })
 }
 
 /// ln w = log p(x|z) + log p(z) − log q(z|x) of one draw for each image.
@@ -89,7 +89,7 @@ fn estimate(values: &[f64]) -> (f64, f64) {
 /// The bound of Burda et al. 2016, E[ln (1/k) Σ w] with k weights, from draws of its own.
 fn importance_weighted(vae: &MlpVae, seed: u64, k: usize) -> (f64, f64) {
     let mut noise = Random::new(seed).stream(k as u64);
-    let weights = log_weights(vae, &copies(seed, 32_768).1.images, &mut noise);
+    let weights = log_weights(vae, &copies(seed, 32_768).1.x, &mut noise);
     let group = |weights: &[f64]| (weights.iter().map(|w| w.exp()).sum::<f64>() / k as f64).ln();
     estimate(&weights.chunks(k).map(group).collect::<Vec<_>>())
 }
@@ -106,7 +106,7 @@ fn the_bounds_are_in_order() {
         let noise = Random::new(seed);
         let draw = |i: u64| objective.terms(&vae, &batch, 0.0, &mut noise.stream(1_000_000 + i)).unwrap().loss;
         let elbo = estimate(&(0..100).map(|i| -f64::from(draw(i).to_scalar::<f32>().unwrap())).collect::<Vec<_>>());
-        let q = vae.encode(&batch.images).unwrap();
+        let q = vae.encode(&batch.x).unwrap();
         let row = |t: &Tensor| t.get(0).unwrap().to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
         let gap = exact.gap(&row(q.mu()), &row(q.log_var()));
         let [one, four, many, all] = [1, 4, 32, 2048].map(|k| importance_weighted(&vae, seed, k));
@@ -150,7 +150,7 @@ fn the_exact_posterior_closes_the_gap() {
         for image in 0..5 {
             let (x, batch) = copies(100 * seed + image, 500);
             let exact = Exact::of(&vae, &x).log_evidence;
-            for weight in log_weights(&vae, &batch.images, &mut Random::new(seed)) {
+            for weight in log_weights(&vae, &batch.x, &mut Random::new(seed)) {
                 assert!((weight - exact).abs() < 1e-4, "{weight} {exact}");
             }
         }

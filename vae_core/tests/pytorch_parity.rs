@@ -138,7 +138,7 @@ fn terms(
     seen: &Tensor,
     epsilon: &Tensor,
 ) -> Result<(Tensor, Tensor, DiagonalGaussian, Tensor)> {
-    let q = vae.encode(seen)?;
+    let q: DiagonalGaussian = vae.encode(seen)?.downcast::<DiagonalGaussian>()?.clone();
     let z = q.rsample_with(epsilon)?;
     let p = vae.decode(&z)?;
     Ok((p.log_prob(x)?.mean_all()?, q.kl_to_standard()?.mean_all()?, q, p.mean()?))
@@ -207,7 +207,7 @@ fn the_objectives_are_these_terms() {
         let x = safetensors::load(Path::new(FIXTURES).join(format!("{name}.safetensors")), &CPU).unwrap()["x"].clone();
         let (model, beta) = case(name);
         let (vae, elbo) = (model.vae(), Elbo { beta, warmup_epochs: 0.0 });
-        let batch = Batch { images: x.clone(), labels: vec![] };
+        let batch = Batch { x: x.clone(), y: None };
         for (objective, corrupt) in
             [(&elbo as &dyn Objective, false), (&Denoising { corruption, elbo, criterion: Criterion::Plain }, true)]
         {

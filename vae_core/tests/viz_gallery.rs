@@ -166,9 +166,10 @@ fn maps(random: &mut Random) -> Vec<(&'static str, Figure)> {
 fn history() -> History {
     let means = |epoch: usize, gap: f64| {
         let (kl, reconstruction) = (25.0 - 20.0 / epoch as f64, -78.0 - gap - 110.0 / epoch as f64);
-        Means { elbo: reconstruction - kl, reconstruction, kl, loss: kl - reconstruction }
+        Means { elbo: reconstruction - kl, reconstruction, kl, loss: kl - reconstruction, ..Default::default() }
     };
     let record = |epoch| EpochRecord {
+        watched: None,
         epoch,
         steps: 430 * epoch as u64,
         train: means(epoch, 0.0),

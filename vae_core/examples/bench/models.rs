@@ -93,7 +93,7 @@ impl Subject {
         let adam = Adam::new(vae.params(), AdamConfig::default())?;
         let batch = images.batch(&(0..batch).collect::<Vec<_>>())?;
         let mut noise = Random::new(2);
-        let codes = noise.normal((batch.labels.len(), latent), &device)?;
+        let codes = noise.normal((batch.len(), latent), &device)?;
         Ok(Self { vae, adam, batch, noise, codes, operations })
     }
 
@@ -109,7 +109,7 @@ impl Subject {
 
     pub(crate) fn infer(&self, what: &str) -> Result<()> {
         if what == "encode" {
-            self.vae.encode(&self.batch.images)?;
+            self.vae.encode(&self.batch.x)?;
         } else {
             self.vae.decode(&self.codes)?.mean()?;
         }
@@ -119,7 +119,7 @@ impl Subject {
     /// Seconds of one epoch of training.
     pub(crate) fn epoch(&mut self, images: &Images) -> Result<f64> {
         let start = Instant::now();
-        let trainer = Trainer::new(Elbo::default()).epochs(1).batch_size(self.batch.labels.len()).quiet();
+        let trainer = Trainer::new(Elbo::default()).epochs(1).batch_size(self.batch.len()).quiet();
         trainer.fit(self.vae.as_mut(), images)?;
         images.device().synchronize()?;
         Ok(start.elapsed().as_secs_f64())

@@ -26,7 +26,7 @@ impl Torch {
     pub(crate) fn start(python: &Path, images: &Images, device: &str) -> Result<Self> {
         let mut pixels = tempfile::NamedTempFile::new().map_err(failed)?;
         for chunk in images.chunks(5_000)? {
-            let bytes = (chunk?.images * 255.0)?.round()?.to_dtype(DType::U8)?.flatten_all()?.to_vec1::<u8>()?;
+            let bytes = (chunk?.x * 255.0)?.round()?.to_dtype(DType::U8)?.flatten_all()?.to_vec1::<u8>()?;
             pixels.write_all(&bytes).map_err(failed)?;
         }
         // From this program, so that the two belong together wherever it was copied to.

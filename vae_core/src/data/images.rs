@@ -3,13 +3,12 @@
 //! A byte b is the intensity b/255 in [0, 1]. 60,000 MNIST images are 47 MB of bytes and would be 188 MB of floats.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
 use super::batches;
-use crate::ops::cuda;
-use crate::ops::kernels::elementwise::intensities;
+use crate::ops::gather::{Resident, Source};
 use crate::{Error, Result};
 
 /// Grey or colour images of one shape with a label each, and the device on which they become tensors.
@@ -21,8 +20,8 @@ pub struct Images {
     labels: Arc<Vec<u8>>,
     shape: (usize, usize, usize),
     device: Device,
-    /// The bytes on a CUDA device, (N · C·H·W,), from the first batch on; `None` when they do not fit there.
-    resident: Arc<OnceLock<Option<Tensor>>>,
+    /// The copy of the bytes on a CUDA device, from the first batch on.
+    resident: Resident,
 }
 
 impl Images {
@@ -43,8 +42,8 @@ impl Images {
                 pixels.len()
             )));
         }
-        let (pixels, labels, resident) = (Arc::new(pixels), Arc::new(labels), Arc::default());
-        Ok(Self { pixels, labels, shape, device: device.clone(), resident })
+        let (pixels, labels) = (Arc::new(pixels), Arc::new(labels));
+        Ok(Self { pixels, labels, shape, device: device.clone(), resident: Resident::default() })
     }
 
     /// How many images there are.
@@ -74,7 +73,7 @@ impl Images {
 
     /// The same images, with tensors on another device.
     pub fn to_device(&self, device: &Device) -> Self {
-        Self { device: device.clone(), resident: Arc::default(), ..self.clone() }
+        Self { device: device.clone(), resident: Resident::default(), ..self.clone() }
     }
 
     /// The label of every image.
@@ -146,7 +145,7 @@ impl Images {
     /// # Errors
     /// When candle cannot make the tensor, for example for want of memory on the device.
     pub fn first(&self, n: usize) -> Result<Tensor> {
-        self.to_tensor(&self.pixels.chunks_exact(self.pixels_per_image()).take(n).collect::<Vec<_>>())
+        self.source().floats(&self.pixels.chunks_exact(self.pixels_per_image()).take(n).collect::<Vec<_>>())
     }
 
     /// The images at `indices` as a float32 tensor of shape (B, C, H, W) with values in [0, 1].
@@ -154,11 +153,7 @@ impl Images {
     /// # Errors
     /// When an index is past the end, or candle cannot make the tensor.
     pub fn at(&self, indices: &[usize]) -> Result<Tensor> {
-        if let Some((bytes, order)) = self.resident().zip(self.order_on_device(indices)?) {
-            return cuda::images::gather(bytes, &order, self.shape);
-        }
-        let images = indices.iter().map(|&index| self.image_or_error(index)).collect::<Result<Vec<_>>>()?;
-        self.to_tensor(&images)
+        self.source().gather(&self.source().order(indices.to_vec())?, 0..indices.len())
     }
 
     /// The mean of all images: a float32 tensor of shape (C, H, W) with values in [0, 1].
@@ -192,11 +187,11 @@ impl Images {
 
     /// The same labels, shape and device with other pixels of the same number.
     pub(crate) fn with_pixels(&self, pixels: Vec<u8>) -> Self {
-        Self { pixels: Arc::new(pixels), resident: Arc::default(), ..self.clone() }
+        Self { pixels: Arc::new(pixels), resident: Resident::default(), ..self.clone() }
     }
 
     fn with(&self, pixels: Vec<u8>, labels: Vec<u8>) -> Self {
-        Self { pixels: Arc::new(pixels), labels: Arc::new(labels), resident: Arc::default(), ..self.clone() }
+        Self { pixels: Arc::new(pixels), labels: Arc::new(labels), resident: Resident::default(), ..self.clone() }
     }
 
     fn image_or_error(&self, index: usize) -> Result<&[u8]> {
@@ -204,34 +199,9 @@ impl Images {
             .ok_or_else(|| Error::argument(format!("image {index}: there are {} images, counted from 0", self.len())))
     }
 
-    /// The bytes on a CUDA device, copied there once.
-    pub(super) fn resident(&self) -> Option<&Tensor> {
-        if !cuda::on(&self.device) || self.is_empty() {
-            return None;
-        }
-        // Too large for the device, batches are made on the CPU.
-        let copy = || Tensor::from_slice(&self.pixels, self.pixels.len(), &self.device).ok();
-        self.resident.get_or_init(copy).as_ref()
-    }
-
-    /// Indices on a CUDA device, (B,); `None` on others, and for none.
-    ///
-    /// # Errors
-    /// When an index is past the end.
-    pub(super) fn order_on_device(&self, indices: &[usize]) -> Result<Option<Tensor>> {
-        if !cuda::on(&self.device) || indices.is_empty() {
-            return Ok(None);
-        }
-        for &index in indices {
-            self.image_or_error(index)?;
-        }
-        let order: Vec<u32> = indices.iter().map(|&index| index as u32).collect();
-        Ok(Some(Tensor::from_vec(order, indices.len(), &self.device)?))
-    }
-
-    fn to_tensor(&self, images: &[&[u8]]) -> Result<Tensor> {
-        let (c, h, w) = self.shape;
-        Ok(Tensor::from_vec(intensities(images, self.pixels_per_image()), (images.len(), c, h, w), &self.device)?)
+    /// What batches are gathered from.
+    pub(super) fn source(&self) -> Source<'_> {
+        Source { bytes: &self.pixels, sides: self.shape, device: &self.device, resident: &self.resident }
     }
 }
 

@@ -125,14 +125,14 @@ pub fn scores(vae: &dyn Vae, images: &dyn Data, score: Score, samples: usize, se
         return Err(Error::argument("a score from 0 samples: expected 1 or more"));
     }
     let mut all = Vec::with_capacity(images.len());
-    each_batch(vae, images, |vae, x, first| {
+    each_batch(vae, images, |vae, x| {
         let scores = match score {
-            Score::ReconstructionError => squared_error(vae, x, first)?.flatten_from(1)?.mean(1)?,
+            Score::ReconstructionError => squared_error(vae, x)?.flatten_from(1)?.mean(1)?,
             Score::RelativeError => {
                 let ink = x.flatten_from(1)?.sum(1)?.maximum(1.0)?;
-                (squared_error(vae, x, first)?.flatten_from(1)?.sum(1)? / ink)?
+                (squared_error(vae, x)?.flatten_from(1)?.sum(1)? / ink)?
             }
-            _ => sampled(vae, x, first, score, samples, seed)?,
+            _ => sampled(vae, x, score, samples, seed)?,
         };
         all.extend(scores.to_dtype(DType::F64)?.to_vec1::<f64>()?);
         Ok(())
@@ -150,23 +150,23 @@ pub fn scores(vae: &dyn Vae, images: &dyn Data, score: Score, samples: usize, se
 /// As [`scores`].
 pub fn error_map(vae: &dyn Vae, images: &dyn Data) -> Result<Tensor> {
     let mut all = vec![];
-    each_batch(vae, images, |vae, x, first| {
-        all.push(squared_error(vae, x, first)?);
+    each_batch(vae, images, |vae, x| {
+        all.push(squared_error(vae, x)?);
         Ok(())
     })?;
     Ok(Tensor::cat(&all, 0)?)
 }
 
-/// Calls `f` with some items at a time, in the type and on the device of the model, the model given what is known of them, and
-/// the number of the first.
+/// Calls `f` with some items at a time, in the type and on the device of the model, and with the model given what is known of
+/// them.
 ///
 /// # Errors
-/// [`Error::Argument`] for an empty set and for items that are not finite, [`Error::Shape`] for items of another shape than the
-/// model's.
+/// [`Error::Argument`] for an empty set and for numbers outside the support of p(x|z), [`Error::Shape`] for items of another
+/// shape than the model's.
 pub(super) fn each_batch(
     vae: &dyn Vae,
     images: &dyn Data,
-    mut f: impl FnMut(&dyn Vae, &Tensor, usize) -> Result<()>,
+    mut f: impl FnMut(&dyn Vae, &Tensor) -> Result<()>,
 ) -> Result<()> {
     let (wanted, got) = (vae.shape(), images.shape());
     if images.is_empty() {
@@ -180,11 +180,15 @@ pub(super) fn each_batch(
     let order: Vec<usize> = (0..images.len()).collect();
     let size = (PIXELS_AT_ONCE / wanted.elem_count().max(1)).max(1);
     pass(images, &order, size, vae.device(), |batches| {
-        let mut first = 0;
+        let (mut first, mut support) = (0, None);
         for batch in batches {
             let batch = batch?;
+            let vae = given(vae, &batch)?;
             let x = batch.x.to_dtype(vae.params().dtype())?;
-            f(&given(vae, &batch)?, &x, first)?;
+            let ask = || Ok(vae.decode(&Tensor::zeros((batch.len(), vae.latent()), x.dtype(), x.device())?)?.support());
+            let support = *support.insert(support.map_or_else(ask, Ok::<_, Error>)?);
+            check_support(support, &x, first)?;
+            f(&vae, &x)?;
             first += batch.len();
         }
         Ok(())
@@ -192,7 +196,7 @@ pub(super) fn each_batch(
 }
 
 /// Refuses items with numbers that p(x|z) says nothing about; the number of the first one is for the message.
-pub(super) fn check_support((least, most): (f64, f64), x: &Tensor, first: usize) -> Result<()> {
+fn check_support((least, most): (f64, f64), x: &Tensor, first: usize) -> Result<()> {
     let items = x.flatten_from(1)?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
     // Written so that NaN is found too; the margin is for sums that round.
     let wrong = |value: &f64| !(value.is_finite() && (least - 1e-3..=most + 1e-3).contains(value));
@@ -210,32 +214,23 @@ pub(super) fn check_support((least, most): (f64, f64), x: &Tensor, first: usize)
     Ok(())
 }
 
-fn squared_error(vae: &dyn Vae, x: &Tensor, first: usize) -> Result<Tensor> {
-    let p = vae.decode(&vae.encode(x)?.mean()?.detach())?;
-    check_support(p.support(), x, first)?;
-    Ok((x - p.mean()?.detach())?.sqr()?)
+fn squared_error(vae: &dyn Vae, x: &Tensor) -> Result<Tensor> {
+    Ok((x - vae.reconstruct(x)?)?.sqr()?)
 }
 
 /// The scores that are means over draws from q(z|x), of items (B, …): (B,), float64.
-fn sampled(vae: &dyn Vae, x: &Tensor, first: usize, score: Score, samples: usize, seed: u64) -> Result<Tensor> {
+fn sampled(vae: &dyn Vae, x: &Tensor, score: Score, samples: usize, seed: u64) -> Result<Tensor> {
     let (q, prior) = (vae.encode(x)?, vae.prior(x.dims()[0])?);
     let mut noise = Random::new(seed).alike();
     let mut draws = Vec::with_capacity(samples);
-    for draw in 0..samples {
+    for _ in 0..samples {
         let z = q.sample(&mut noise)?.detach();
-        let value = if score == Score::Kl {
-            q.kl(&prior, &z)?
-        } else {
-            let p = vae.decode(&z)?;
-            if draw == 0 {
-                check_support(p.support(), x, first)?;
-            }
-            let log_prob = p.log_prob(x)?;
-            match score {
-                Score::NegativeLogLikelihood => ((log_prob + prior.log_prob(&z)?)? - q.log_prob(&z)?)?,
-                Score::NegativeElbo => (q.kl(&prior, &z)? - log_prob)?,
-                _ => log_prob.neg()?,
-            }
+        let log_prob = || vae.decode(&z)?.log_prob(x);
+        let value = match score {
+            Score::NegativeLogLikelihood => ((log_prob()? + prior.log_prob(&z)?)? - q.log_prob(&z)?)?,
+            Score::NegativeElbo => (q.kl(&prior, &z)? - log_prob()?)?,
+            Score::Kl => q.kl(&prior, &z)?,
+            _ => log_prob()?.neg()?,
         };
         draws.push(value.detach().to_dtype(DType::F64)?);
     }

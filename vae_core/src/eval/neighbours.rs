@@ -19,22 +19,16 @@
 use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 
-use super::{
-    anomaly::{check_support, each_batch},
-    ranking::finite,
-    threshold::p_values,
-};
+use super::{anomaly::each_batch, ranking::finite, threshold::p_values};
 use crate::{Error, Result, data::Data, models::Vae};
 
 /// The posterior mean of every image, in order: (N, D), float32, without a gradient.
 ///
 /// # Errors
-/// [`Error::Argument`] for an empty set and for pixels that are not finite, [`Error::Shape`] for images of another shape than
-/// the model's.
+/// As [`scores`](super::scores).
 pub fn codes(vae: &dyn Vae, images: &dyn Data) -> Result<Tensor> {
     let mut all = vec![];
-    each_batch(vae, images, |vae, x, first| {
-        check_support((f64::NEG_INFINITY, f64::INFINITY), x, first)?;
+    each_batch(vae, images, |vae, x| {
         all.push(vae.encode(x)?.mean()?.detach().to_dtype(DType::F32)?);
         Ok(())
     })?;

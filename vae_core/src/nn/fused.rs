@@ -26,7 +26,6 @@ use crate::{
     ops::kernels::{
         conv::{Conv, Direction, Geometry},
         elementwise::{in_chunks, multiply, tanh},
-        heap::keep_freed_memory,
         in_pool,
         linear::{Linear, WeightGradient},
         scratch::{Scratch, lock},
@@ -136,7 +135,6 @@ pub(super) fn forward(
     x: &Tensor,
 ) -> Result<Option<(Tensor, Outlet)>> {
     let Some(steps) = steps(layers, shapes, x)? else { return Ok(None) };
-    keep_freed_memory();
     let x = x.contiguous()?;
     let gradients: Gradients = Arc::default();
     let mut token = Tensor::zeros(1, candle_core::DType::F32, &Device::Cpu)?;

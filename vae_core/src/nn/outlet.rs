@@ -112,7 +112,7 @@ impl CustomOp1 for Output {
 mod tests {
     use super::*;
     use crate::{
-        distributions::{Bernoulli, Likelihood},
+        distributions::{Bernoulli, Distribution},
         nn::{Activation, Linear, Params, Stack, backward},
         random::Random,
     };

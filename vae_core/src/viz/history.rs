@@ -7,34 +7,46 @@ impl History {
     /// ELBO, reconstruction and KL against epochs, in nats per image, and a panel for each metric; training and, where images were
     /// held out, validation.
     pub fn plot(&self) -> Figure {
-        let curve = |name, value: fn(&Means) -> f64| Curve {
+        let curve = |name, unit, value: &dyn Fn(&Means) -> Option<f64>| Curve {
             name,
-            train: self.epochs.iter().map(|record| (record.epoch, value(&record.train))).collect(),
+            unit,
+            train: self.epochs.iter().filter_map(|record| Some((record.epoch, value(&record.train)?))).collect(),
             validation: self
                 .epochs
                 .iter()
-                .filter_map(|record| Some((record.epoch, value(record.validation.as_ref()?))))
+                .filter_map(|record| Some((record.epoch, value(record.validation.as_ref()?)?)))
                 .collect(),
         };
-        panels(&[
-            curve("ELBO", |means| means.elbo),
-            curve("Reconstruction", |means| means.reconstruction),
-            curve("KL", |means| means.kl),
-        ])
+        let terms = [
+            curve("ELBO", NATS, &|means| Some(means.elbo)),
+            curve("Reconstruction", NATS, &|means| Some(means.reconstruction)),
+            curve("KL", NATS, &|means| Some(means.kl)),
+        ];
+        let metric = |name| curve(name, "", &|means| means.metrics.get(name).copied());
+        let metrics: Vec<_> = self.metrics().into_iter().map(metric).collect();
+        if metrics.is_empty() {
+            return panels(&terms);
+        }
+        // Three panels are as wide as a page.
+        Figure::column([&terms[..]].into_iter().chain(metrics.chunks(3)).map(panels))
     }
 }
 
-/// One quantity of a training run: its name, and (epoch, value) on training and on validation images.
+/// The unit of the terms.
+const NATS: &str = "nats per image";
+
+/// One quantity of a training run: its name and unit, and (epoch, value) on training and on validation images.
 struct Curve<'a> {
     name: &'a str,
+    unit: &'a str,
     train: Vec<(usize, f64)>,
     validation: Vec<(usize, f64)>,
 }
 
-/// One panel a curve, side by side, all in nats per image against epochs.
+/// One panel a curve, side by side, against epochs.
 fn panels(curves: &[Curve<'_>]) -> Figure {
     Figure::row(curves.iter().map(|curve| {
-        let mut plot = Plot::new(curve.name, "epoch", "nats per image").size(290, 260).line("train", &curve.train);
+        let mut plot = Plot::new(curve.name, "epoch", curve.unit).size(290, 260).line("train", &curve.train);
         if curve.train.len() == 1 {
             // A line needs two points to be seen.
             plot = plot.points("train", &curve.train);
@@ -58,6 +70,7 @@ mod tests {
     fn panels_of_a_run() {
         let curve = |name, n| Curve {
             name,
+            unit: NATS,
             train: (1..=n).map(|e| (e, -100.0 - 80.0 / e as f64)).collect(),
             validation: (1..=n).map(|e| (e, -101.0 - 80.0 / e as f64)).collect(),
         };

@@ -103,8 +103,8 @@ fn batches(second: &Second) {
         let mut all = vec![images.at(&[6, 0, 6])?];
         for batch in images.batches(3, &mut Random::new(5))?.chain(images.chunks(4)?) {
             let batch = batch?;
-            all.push(Tensor::from_vec(batch.labels.iter().map(|&l| l as f32).collect(), batch.labels.len(), &CPU)?);
-            all.push(batch.images);
+            all.extend(batch.y.map(|y| y.to_dtype(DType::F32)).transpose()?);
+            all.push(batch.x);
         }
         Ok(all)
     };
@@ -225,8 +225,9 @@ fn training(second: &Second) {
     let curve = |device: &Device, vae: &mut dyn Vae, objective: Denoising| -> Result<Vec<Tensor>> {
         let trainer = Trainer::new(objective).epochs(2).batch_size(40).validation(16).quiet();
         let history = trainer.fit(vae, &images.to_device(device))?;
-        let losses =
-            |e: &vae_core::train::EpochRecord| [e.train.loss, e.train.kl, e.validation.map_or(0.0, |v| v.loss)];
+        let losses = |e: &vae_core::train::EpochRecord| {
+            [e.train.loss, e.train.kl, e.validation.as_ref().map_or(0.0, |v| v.loss)]
+        };
         let losses: Vec<_> = history.epochs.iter().flat_map(losses).map(|x| x as f32).collect();
         let mut all = vec![Tensor::from_vec(losses, 6, &CPU)?];
         for (_, var) in vae.params().iter() {

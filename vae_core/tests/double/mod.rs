@@ -100,13 +100,13 @@ impl Double {
 }
 
 impl Vae for Double {
-    fn encode(&self, x: &Tensor) -> Result<DiagonalGaussian> {
+    fn encode(&self, x: &Tensor) -> Result<Box<dyn Distribution>> {
         let h = forward(&self.encoder, x, &self.params)?;
         let [mu, log_var] = self.heads.map(|head| forward(&[Step::Linear(head.into())], &h, &self.params));
-        DiagonalGaussian::new(mu?, log_var?)
+        Ok(Box::new(DiagonalGaussian::new(mu?, log_var?)?))
     }
 
-    fn decode(&self, z: &Tensor) -> Result<Box<dyn Likelihood>> {
+    fn decode(&self, z: &Tensor) -> Result<Box<dyn Distribution>> {
         let output = forward(&self.decoder, z, &self.params)?;
         Ok(match self.observation {
             Observation::Bernoulli => Box::new(Bernoulli::new(output)?),
@@ -123,20 +123,12 @@ impl Vae for Double {
         self.latent
     }
 
-    fn image_shape(&self) -> (usize, usize, usize) {
-        self.image
-    }
-
-    fn device(&self) -> &Device {
-        &Device::Cpu
+    fn shape(&self) -> Shape {
+        self.image.into()
     }
 
     fn params(&self) -> &Params {
         &self.params
-    }
-
-    fn layers(&self) -> Vec<vae_core::models::LayerRow> {
-        vec![]
     }
 
     fn config(&self) -> vae_core::serde_json::Value {

@@ -218,7 +218,7 @@ pub(crate) fn detector() -> Target {
         usable(detector.vae());
         // So many draws from a file would only take long.
         if detector.config().samples <= 16 {
-            let (c, h, w) = detector.vae().image_shape();
+            let (c, h, w) = detector.vae().shape().dims3()?;
             let black = Images::new(vec![0; c * h * w], vec![0], (c, h, w), &CPU)?;
             // Huge weights may make a score that is no number; that is an error, not a verdict.
             if let Ok(verdicts) = detector.judge(&black) {

@@ -1,14 +1,10 @@
 //! The layers on the CPU in float32: forward, and backward by hand.
 //!
-//! Plain slices in, plain slices out; the operations that candle sees are made of these in [`crate::nn`] and
-//! [`crate::dist`].
+//! Plain slices in, plain slices out.
 
-pub(crate) mod bernoulli;
 pub(crate) mod conv;
 pub(crate) mod elementary;
 pub(crate) mod elementwise;
-pub(crate) mod gaussian;
-pub(crate) mod heap;
 pub(crate) mod linear;
 pub(crate) mod scratch;
 pub(crate) mod slices;

@@ -2,10 +2,29 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use candle_core::{CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Shape, Storage, Tensor};
+use candle_core::{
+    CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Shape, Storage, Tensor, op::BackpropOp,
+};
 
-use super::launch::Output;
 use crate::{Error, Result};
+
+/// The float32 numbers of a result, not yet a tensor.
+pub(crate) struct Output {
+    pub(super) storage: Storage,
+    pub(super) shape: Shape,
+}
+
+impl Output {
+    /// Numbers on the CPU, as many as the shape holds.
+    pub(crate) fn on_cpu(numbers: Vec<f32>, shape: impl Into<Shape>) -> Self {
+        Self { storage: Storage::Cpu(CpuStorage::F32(numbers)), shape: shape.into() }
+    }
+
+    /// A tensor that depends on nothing.
+    pub(crate) fn tensor(self) -> Tensor {
+        Tensor::from_storage(self.storage, self.shape, BackpropOp::none(), false)
+    }
+}
 
 /// From the arguments, the result and its gradient, the gradients of the arguments.
 type Backward<const N: usize> =
@@ -62,7 +81,7 @@ pub(crate) fn node1(
     Ok(x.apply_op1(Node::new(name, y, backward))?)
 }
 
-/// The same of two tensors.
+/// `y`, which was computed from `a` and `b`, with the gradients of `backward`.
 pub(crate) fn node2(
     name: &'static str,
     (a, b): (&Tensor, &Tensor),
@@ -72,7 +91,7 @@ pub(crate) fn node2(
     Ok(a.apply_op2(b, Node::new(name, y, backward))?)
 }
 
-/// The same of three tensors.
+/// `y`, which was computed from `a`, `b` and `c`, with the gradients of `backward`.
 pub(crate) fn node3(
     name: &'static str,
     (a, b, c): (&Tensor, &Tensor, &Tensor),

@@ -1,18 +1,43 @@
-//! log-probabilities of Bernoulli pixels and their gradient.
+//! On the CPU: e = exp(−|l|) once for each pixel, in one pass over both tensors.
 //!
 //! ```text
-//! log p(x|l) = x·l − softplus(l)      softplus(l) = max(l, 0) + ln(1 + e),  e = exp(−|l|)
-//! d/dl       = x − σ(l)               σ(l) = 1/(1 + e) for l ≥ 0, e/(1 + e) otherwise
+//! log p(x|l) = x·l − max(l, 0) − ln(1 + e)        σ(l) = 1/(1 + e) for l ≥ 0, e/(1 + e) otherwise
 //! ```
 
+use candle_core::Tensor;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{
-    elementary::{exp, log1p, mul_add},
-    elementwise::{LANES, Pointwise, apply, apply_each},
-    scratch::Scratch,
+use crate::{
+    Result,
+    ops::{
+        kernels::{
+            elementary::{exp, log1p, mul_add},
+            elementwise::{LANES, Pointwise, apply, apply_each},
+            scratch::Scratch,
+            slices::with_slices,
+        },
+        node::Output,
+        width,
+    },
 };
+
+/// log p(x|l): contiguous (B, …) twice → (B,).
+pub(super) fn log_prob(logits: &Tensor, x: &Tensor) -> Result<Output> {
+    let sums = with_slices([logits, x], |[l, x]| Ok(log_probs(l, x, width(logits))))?;
+    Ok(Output::on_cpu(sums, logits.dims()[0]))
+}
+
+/// The gradient of the logits, from that of each item's log-probability.
+pub(super) fn gradient(logits: &Tensor, x: &Tensor, dy: &Tensor) -> Result<Scratch> {
+    with_slices([logits, x, dy], |[l, x, dy]| Ok(logits_gradient(l, x, dy, width(logits))))
+}
+
+/// σ(l).
+pub(super) fn mean(logits: &Tensor) -> Result<Output> {
+    let mean = with_slices([logits], |l| Ok(apply_each(Sigmoid, l).to_vec()))?;
+    Ok(Output::on_cpu(mean, logits.shape()))
+}
 
 /// e = exp(−|l|), and 10⁻²⁶ where it is less: far below the rounding of whatever it is added to, and still a number of full
 /// precision after it was multiplied by the gradients and weights on its way back.
@@ -58,7 +83,7 @@ impl WithSimd for LogProb<'_> {
 }
 
 /// The log-probability of each image, given the numbers of one image.
-pub(crate) fn log_prob(logits: &[f32], x: &[f32], pixels: usize) -> Vec<f32> {
+fn log_probs(logits: &[f32], x: &[f32], pixels: usize) -> Vec<f32> {
     let arch = Arch::new();
     let images = logits.par_chunks(pixels).zip(x.par_chunks(pixels)).with_min_len(8);
     images.map(|(logits, x)| arch.dispatch(LogProb { logits, x })).collect()
@@ -76,7 +101,7 @@ impl Pointwise<2> for LogitsGradient {
 }
 
 /// The gradient with respect to the logits, from that of each image's log-probability.
-pub(crate) fn logits_gradient(logits: &[f32], x: &[f32], gradient: &[f32], pixels: usize) -> Scratch {
+fn logits_gradient(logits: &[f32], x: &[f32], gradient: &[f32], pixels: usize) -> Scratch {
     let mut dl = Scratch::new(logits.len());
     let images = dl.par_chunks_mut(pixels).zip(logits.par_chunks(pixels)).zip(x.par_chunks(pixels)).zip(gradient);
     images.with_min_len(8).for_each(|(((dl, logits), x), &gradient)| apply(LogitsGradient(gradient), dl, [logits, x]));
@@ -93,11 +118,6 @@ impl Pointwise<1> for Sigmoid {
     }
 }
 
-/// σ(l) of each number.
-pub(crate) fn sigmoid(logits: &[f32]) -> Vec<f32> {
-    apply_each(Sigmoid, [logits]).to_vec()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,7 +128,7 @@ mod tests {
         for l in [44.0f32, 50.0, 61.0, 86.9, 100.0, 1e4] {
             let logits = [l, -l, l, -l];
             let x = [1.0, 1.0, 0.0, 0.0];
-            let got = [0, 1, 2, 3].map(|i| log_prob(&logits[i..][..1], &x[i..][..1], 1)[0]);
+            let got = [0, 1, 2, 3].map(|i| log_probs(&logits[i..][..1], &x[i..][..1], 1)[0]);
             assert!(got[1] == -l && got[2] == -l && got[0].abs() < 1e-18 && got[3].abs() < 1e-18, "{l}: {got:?}");
             let gradient = logits_gradient(&logits, &x, &[1e-2; 4], 1);
             assert!(gradient[1] == 1e-2 && gradient[2] == -1e-2, "{l}: {:?}", &gradient[..]);
