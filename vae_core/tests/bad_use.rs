@@ -73,8 +73,8 @@ fn file(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// A set of four files with these labels for training.
-fn set(folder: &Path, labels: Vec<u8>) -> PathBuf {
-    let images = |labels: Vec<u8>| Images::new(vec![9; 784 * labels.len()], labels, (1, 28, 28), &CPU).unwrap();
+fn set(folder: &Path, labels: Vec<u32>) -> PathBuf {
+    let images = |labels: Vec<u32>| Images::new(vec![9; 784 * labels.len()], labels, (1, 28, 28), &CPU).unwrap();
     idx::write_folder(&folder.join("mnist"), &images(labels), &images(vec![0; 5])).unwrap();
     folder.to_path_buf()
 }
@@ -171,9 +171,7 @@ fn rows() -> Vec<(&'static str, Row)> {
             vae_core::image::GrayImage::new(640, 480).save(folder.join("mine.png")).unwrap();
             Picture::open(folder.join("mine.png"))?.tensor((1, 28, 28), &CPU).map(drop)
         }),
-        ("a picture of another format", |folder| {
-            Picture::open(file(folder, "mine.jpg", b"\xff\xd8\xff\xe0")).map(drop)
-        }),
+        ("a picture of another format", |folder| Picture::open(file(folder, "mine.gif", b"GIF89a")).map(drop)),
         ("weights of another architecture", |folder| {
             MlpVae::new(MlpVaeConfig { latent: 3, ..config() }, &CPU, 1)?.load(saved(folder))
         }),

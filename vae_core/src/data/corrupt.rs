@@ -141,8 +141,8 @@ impl Corruption {
 }
 
 impl Corruption {
-    /// The same where the images are, for noise of pixels. Nothing is read back, so pixels are not checked: what is not a
-    /// number stays so, and what is outside of [0, 1] is clipped or left.
+    /// The corrupted images, computed where the images are; `None` for what is not noise of pixels. Nothing is read back, so
+    /// pixels are not checked: what is not a number stays so, and what is outside of [0, 1] is clipped or left.
     fn on_device(&self, images: &Tensor, random: &mut Random) -> Result<Option<Tensor>> {
         Ok(match *self {
             Self::Gaussian { std } => {
