@@ -15,12 +15,12 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp3, Device, Layout, Shape, Tenso
 use super::{Likelihood, batched, same_shape, sigmoid, softplus, sum_per_item};
 use crate::{
     Result,
-    nn::Outlet,
     ops::cuda,
     ops::kernels::{
         bernoulli::{self, log_prob, logits_gradient},
         slices::{in_float32_on_cpu, slice, with_slice},
     },
+    ops::outlet::{self, Outlet},
     random::Random,
 };
 
@@ -31,8 +31,6 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Bernoulli {
     logits: Tensor,
-    /// The way back into the layers that made the logits.
-    outlet: Option<Outlet>,
 }
 
 impl Bernoulli {
@@ -42,12 +40,7 @@ impl Bernoulli {
     /// [`crate::Error::Shape`] without a batch dimension.
     pub fn new(logits: Tensor) -> Result<Self> {
         batched("logits of a Bernoulli", &logits)?;
-        Ok(Self { logits, outlet: None })
-    }
-
-    /// The same, for logits that are the output of layers.
-    pub(crate) fn of_layers(logits: Tensor, outlet: Option<Outlet>) -> Result<Self> {
-        Ok(Self { outlet, ..Self::new(logits)? })
+        Ok(Self { logits })
     }
 
     /// The logits ln(p / (1 − p)), as given.
@@ -65,9 +58,9 @@ impl Likelihood for Bernoulli {
         }
         if in_float32_on_cpu(x) && in_float32_on_cpu(&self.logits) {
             let logits = self.logits.contiguous()?;
-            let source = self.outlet.as_ref().map_or(&logits, Outlet::token);
-            let operation = LogProb { outlet: self.outlet.clone() };
-            return Ok(source.apply_op3(&logits.detach(), &x.contiguous()?, operation)?);
+            let outlet = outlet::of(&logits);
+            let source = outlet.as_ref().map_or(&logits, Outlet::token).clone();
+            return Ok(source.apply_op3(&logits.detach(), &x.contiguous()?, LogProb { outlet })?);
         }
         sum_per_item(&((x * &self.logits)? - softplus(&self.logits)?)?)
     }
@@ -93,6 +86,7 @@ impl Likelihood for Bernoulli {
 /// The log-probability as one operation: float32 on the CPU. Its gradient goes to the first argument: the logits, or the
 /// token of their outlet.
 struct LogProb {
+    /// The way back into the layers that made the logits.
     outlet: Option<Outlet>,
 }
 

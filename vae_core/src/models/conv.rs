@@ -68,7 +68,7 @@ impl ConvVae {
         let mut linear = |name, inputs, outputs| Linear::new(&mut params, name, inputs, outputs, &mut random, device);
         let mu = linear("z_mean", c * h * w, config.latent)?;
         let log_var = linear("z_log_var", c * h * w, config.latent)?;
-        let with_heads = encoder.clone().push(Layer::Pair(mu, log_var), None);
+        let with_heads = encoder.clone().heads(mu, log_var);
         let mut decoder = Stack::new()
             .push(linear("decoder.0", config.latent, c * h * w)?, None)
             .push(Layer::Unflatten(c, h, w), None);

@@ -137,7 +137,7 @@ impl MlpVae {
         }
         let mu = linear("encoder.fc_mu".into(), width, config.latent)?;
         let log_var = linear("encoder.fc_logvar".into(), width, config.latent)?;
-        let encoder = encoder.push(Layer::Pair(mu, log_var), None);
+        let encoder = encoder.heads(mu, log_var);
 
         let mut width = config.latent;
         let mut decoder = Stack::new();

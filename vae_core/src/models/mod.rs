@@ -191,8 +191,7 @@ fn check_codes(z: &Tensor, latent: usize, params: &Params) -> Result<()> {
 
 /// What an encoder whose last layer is both heads says of x.
 fn posterior(encoder: &Stack, x: &Tensor) -> Result<DiagonalGaussian> {
-    let (mu, log_var) = encoder.forward_pair(x)?;
-    DiagonalGaussian::new(mu, log_var)
+    encoder.gaussian(x)
 }
 
 impl Observation {
@@ -223,9 +222,9 @@ impl Observation {
     /// The distribution that the decoder makes of `z`, (B, D), over images, (B, C, H, W); `log_var`, (), is read by
     /// [`Observation::GaussianLearned`].
     fn likelihood(self, decoder: &Stack, z: &Tensor, log_var: Option<&Tensor>) -> Result<Box<dyn Likelihood>> {
-        let (output, outlet) = decoder.forward_with_outlet(z)?;
+        let output = decoder.forward(z)?;
         Ok(match (self, log_var) {
-            (Self::Bernoulli, _) => Box::new(Bernoulli::of_layers(output, outlet)?),
+            (Self::Bernoulli, _) => Box::new(Bernoulli::new(output)?),
             (Self::ContinuousBernoulli, _) => Box::new(ContinuousBernoulli::new(output)?),
             (Self::Gaussian { variance }, _) => Box::new(Gaussian::fixed(output, variance)?),
             (Self::GaussianLearned, Some(log_var)) => Box::new(Gaussian::learned(output, log_var.clone())?),

@@ -14,12 +14,12 @@
 //! let mut params = Params::new();
 //! let x = params.register("x", Var::new(&[3f64], &Device::Cpu)?)?;
 //! let mut adam = Adam::new(&params, AdamConfig { learning_rate: 0.1, ..Default::default() })?;
-//! adam.step(&x.sqr()?.sum_all()?.backward()?, 1.0)?;
+//! adam.step(&x.sqr()?.sum_all()?.backward()?.into(), 1.0)?; // or `&nn::backward(&loss)?`
 //! assert!((x.to_vec1::<f64>()?[0] - 2.9).abs() < 1e-6); // the first step is α in the direction of −g
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use std::{cell::RefCell, ops::Deref};
+use std::cell::RefCell;
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor, Var};
 use pulp::{Arch, Simd, WithSimd};
@@ -28,12 +28,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    nn::{Gradient, GradientSource, Params},
-    ops::cuda,
+    nn::{Gradients, Params},
     ops::kernels::{
         in_pool,
         slices::{in_float32_on_cpu, with_slice},
     },
+    ops::{cuda, gradients::Gradient},
 };
 
 /// Elements that one thread takes at a time.
@@ -122,7 +122,7 @@ impl Adam {
 
     /// One step along `gradients`, each multiplied by `scale` first (1 unless gradients are clipped). Parameters without a
     /// gradient stay.
-    pub fn step(&mut self, gradients: &impl GradientSource, scale: f64) -> Result<()> {
+    pub fn step(&mut self, gradients: &Gradients, scale: f64) -> Result<()> {
         self.steps += 1;
         let AdamConfig { learning_rate, beta1, beta2, epsilon } = self.config;
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
@@ -136,10 +136,6 @@ impl Adam {
         // Side by side: where one runs out of tasks for all threads, there are those of the next.
         let one = |Slot { var, m, v, .. }: &Slot| match gradients.gradient(var) {
             Some(Gradient::Numbers(gradient)) => update.with_numbers(var, gradient, m, v),
-            Some(Gradient::Product(product)) => match product.factors() {
-                Some(factors) => update.in_place(var, m, v, factors.piece(), |first, len| factors.multiply(first, len)),
-                None => update.with_numbers(var, product.numbers(), m, v),
-            },
             Some(Gradient::Tensor(gradient)) if in_float32_on_cpu(var) && in_float32_on_cpu(gradient) => {
                 with_slice(&gradient.contiguous()?, |gradient| update.with_numbers(var, gradient, m, v))
             }
@@ -150,14 +146,13 @@ impl Adam {
     }
 
     /// One launch for all float32 parameters, candle's operations for others.
-    fn slots_on_device(&self, gradients: &impl GradientSource, update: &Update) -> Result<()> {
+    fn slots_on_device(&self, gradients: &Gradients, update: &Update) -> Result<()> {
         let mut together = vec![];
         for Slot { var, m, v, .. } in &self.slots {
             let numbers = |numbers| Tensor::from_slice(numbers, var.shape(), var.device());
             let gradient = match gradients.gradient(var) {
                 Some(Gradient::Tensor(gradient)) => gradient.contiguous()?,
                 Some(Gradient::Numbers(gradient)) => numbers(gradient)?,
-                Some(Gradient::Product(product)) => numbers(product.numbers())?,
                 None => continue,
             };
             if cuda::takes(var) && cuda::takes(&gradient) {
@@ -235,31 +230,17 @@ impl Update {
         Ok(())
     }
 
+    /// One pass over the parameter and both means.
     fn with_numbers(&self, theta: &Var, g: &[f32], m: &Var, v: &Var) -> Result<()> {
         let count = theta.elem_count();
         if g.len() != count {
             return Err(Error::argument(format!("expected a gradient of {count} numbers, got {}", g.len())));
         }
-        self.in_place(theta, m, v, CHUNK, |first, len| &g[first..][..len])
-    }
-
-    /// One pass over the parameter and both means, `chunk` numbers at a time; `gradient(first, len)` is that of the `len` numbers
-    /// from `first` on.
-    fn in_place<G: Deref<Target = [f32]>>(
-        &self,
-        theta: &Var,
-        m: &Var,
-        v: &Var,
-        chunk: usize,
-        gradient: impl Fn(usize, usize) -> G + Sync,
-    ) -> Result<()> {
         let arch = Arch::new();
         let apply = |theta: &mut [f32], m: &mut [f32], v: &mut [f32]| {
-            let means = m.par_chunks_mut(chunk).zip(v.par_chunks_mut(chunk));
-            theta.par_chunks_mut(chunk).zip(means).enumerate().for_each(|(i, (theta, (m, v)))| {
-                let g = &*gradient(i * chunk, theta.len());
-                arch.dispatch(Chunk { update: self, theta, g, m, v });
-            });
+            let means = m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK));
+            let chunks = theta.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK)).zip(means);
+            chunks.for_each(|((theta, g), (m, v))| arch.dispatch(Chunk { update: self, theta, g, m, v }));
             Ok(())
         };
         // candle hands out one tensor to write to at a time, so each is asked for inside the other's turn.
@@ -350,7 +331,7 @@ mod tests {
         let (mut expected, mut m, mut v) = (start, [0.0f64; 3], [0.0f64; 3]);
         for t in 1..=20 {
             let loss = (theta.sqr().unwrap() * &weights).unwrap().sum_all().unwrap();
-            adam.step(&loss.backward().unwrap(), 0.5).unwrap();
+            adam.step(&loss.backward().unwrap().into(), 0.5).unwrap();
             for i in 0..3 {
                 let g = 0.5 * 2.0 * scales[i] * expected[i];
                 m[i] = 0.9 * m[i] + 0.1 * g;
@@ -372,7 +353,8 @@ mod tests {
         let mut adam = Adam::new(&params, AdamConfig { beta2: 0.99, ..Default::default() }).unwrap();
         let mut step = |gradient: [f32; 2]| {
             let weights = Tensor::new(&gradient, &Device::Cpu).unwrap();
-            adam.step(&(&theta * weights).unwrap().sum_all().unwrap().backward().unwrap(), 1.0).unwrap();
+            let loss = (&theta * weights).unwrap().sum_all().unwrap();
+            adam.step(&loss.backward().unwrap().into(), 1.0).unwrap();
             adam.state().into_iter().map(|(_, means)| means.to_vec1::<f32>().unwrap()).collect::<Vec<_>>()
         };
         step([1e-3, f32::NAN]);
@@ -384,11 +366,11 @@ mod tests {
         assert!(means.iter().all(|means| means[0] == 0.0), "{means:?}");
     }
 
-    /// A step is the same whether a layer's gradient was multiplied out before, as for its norm, or is multiplied out on the
-    /// way; and a variable with two names is moved once.
+    /// A step along the gradients of `backward` and one along candle's own have the same bits; and a variable with two names is
+    /// moved once.
     #[test]
-    fn a_product_is_its_numbers() {
-        let step = |norm_first: bool| {
+    fn both_ways_of_backward_move_alike() {
+        let step = |ours: bool| {
             let (mut params, random, cpu) = (Params::new(), &mut Random::new(3), Device::Cpu);
             let layer = Linear::new(&mut params, "fc", 70, 110, random, &cpu).unwrap();
             let weight = params.get("fc.weight").unwrap().clone();
@@ -396,11 +378,9 @@ mod tests {
             let mut adam = Adam::new(&params, AdamConfig::default()).unwrap();
             let x = random.normal((9, 70), &cpu).unwrap();
             for _ in 0..2 {
-                let gradients = backward(&layer.forward(&x).unwrap().sqr().unwrap().sum_all().unwrap()).unwrap();
-                assert!(matches!(gradients.gradient(&weight), Some(Gradient::Product(_))));
-                if norm_first {
-                    assert!(gradient_norm(&params, &gradients).unwrap() > 0.0);
-                }
+                let loss = layer.forward(&x).unwrap().sqr().unwrap().sum_all().unwrap();
+                let gradients = if ours { backward(&loss).unwrap() } else { loss.backward().unwrap().into() };
+                assert!(gradient_norm(&params, &gradients).unwrap() > 0.0);
                 adam.step(&gradients, 0.5).unwrap();
             }
             assert_eq!(adam.state().len(), 4);

@@ -27,7 +27,7 @@ use crate::{
     models::{Vae, thousands},
     nn,
     objectives::{Accumulator, Objective, evaluate},
-    ops::cuda,
+    ops::{cuda, kernels::heap::keep_freed_memory},
     optim::{Adam, AdamConfig, gradient_norm},
     random::Random,
 };
@@ -194,6 +194,7 @@ impl Trainer {
     ///   is due or the epoch ends) and the last checkpoint stays as it is
     pub fn fit(&self, vae: &mut dyn Vae, images: &Images) -> Result<History> {
         self.check(vae, images)?;
+        keep_freed_memory();
         let config = &self.config;
         let seed = Random::new(config.seed);
         let mut adam = Adam::new(vae.params(), config.adam)?;

@@ -123,7 +123,7 @@ fn linear_stacks(second: &Second) {
             let mut params = nn::Params::new();
             let mut layer = |name: &str, a, b| Linear::new(&mut params, name, a, b, &mut Random::new(a as u64), device);
             let stack = Stack::new().push(layer("a", 33, 40)?, activation).push(layer("b", 40, 17)?, activation);
-            let stack = stack.push(Layer::Pair(layer("c", 17, 5)?, layer("d", 17, 4)?), None);
+            let stack = stack.heads(layer("c", 17, 5)?, layer("d", 17, 4)?);
             Ok((params.iter().map(|(_, var)| var.clone()).collect::<Vec<_>>(), stack))
         };
         // Once with images, which have no gradient, and once as the second part of something larger.
@@ -198,7 +198,7 @@ fn adam(second: &Second) {
             for x in vars.iter().step_by(2) {
                 loss = (loss + x.sqr()?.sum_all()?)?;
             }
-            adam.step(&loss.backward()?, 0.5)?;
+            adam.step(&loss.backward()?.into(), 0.5)?;
         }
         Ok(params.iter().map(|(_, var)| var.as_tensor().copy()).collect::<candle::Result<_>>()?)
     });

@@ -48,7 +48,7 @@ fn library() -> Emulate {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("emulator.so");
         // Cargo runs tests in the crate's folder.
-        let source = "src/cuda/emulator.cpp";
+        let source = "src/ops/cuda/emulator.cpp";
         let command = ["-O1", "-shared", "-fPIC", "-x", "c++", source, "-o"];
         let status = Command::new(compiler()).args(command).arg(&path).status().unwrap();
         assert!(status.success(), "emulator.cpp does not compile");

@@ -3,7 +3,7 @@ pub(crate) mod adam;
 mod compile;
 pub(crate) mod distributions;
 #[cfg(test)]
-mod emulator;
+pub(crate) mod emulator;
 pub(crate) mod images;
 pub(crate) mod launch;
 pub(crate) mod node;
