@@ -79,7 +79,7 @@ fn linear_stacks(place: &Place) {
             let mut params = nn::Params::new();
             let mut layer = |name: &str, a, b| Linear::new(&mut params, name, a, b, &mut Random::new(a as u64), device);
             let stack = Stack::new().push(layer("a", 33, 40)?, activation).push(layer("b", 40, 17)?, activation);
-            let stack = stack.push(Layer::Pair(layer("c", 17, 5)?, layer("d", 17, 4)?), None);
+            let stack = stack.heads(layer("c", 17, 5)?, layer("d", 17, 4)?);
             Ok((params.iter().map(|(_, var)| var.clone()).collect::<Vec<_>>(), stack))
         };
         // Once with images, which have no gradient, and once as the second part of something larger.

@@ -98,7 +98,8 @@ pub mod prelude {
     pub use crate::eval::{self, Detector, DetectorConfig, Ranking, Score, Threshold, scores};
     pub use crate::models::{ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Observation, Vae};
     pub use crate::nn::{
-        Activation, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, Layer, Linear, Params, Stack,
+        Activation, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, CustomLayer, Layer, LayerNorm,
+        Linear, Params, Residual, Stack,
     };
     pub use crate::notebook::{
         best_device,
