@@ -15,7 +15,7 @@
 //! | the same bits: noise, weights, losses, samples, scores | one machine's CPU, from run to run, with any number of threads (`RAYON_NUM_THREADS`), in a notebook and in a release build, and when a run is stopped and resumed |
 //! | the same uniform numbers, permutations, batches, splits and streams, bit for bit | every machine |
 //! | the same normal numbers, to the last digit or two | every machine: ln, sin and cos are the system's |
-//! | the same result of one operation, to rounding | CPUs with other instructions (AVX-512, AVX2, NEON; see [`performance`](crate::performance)), other devices, a build without `avx512` or with `accelerate` or `mkl` |
+//! | the same result of one operation, to rounding | CPUs with other instructions (AVX-512, AVX2, NEON; docs/performance.md says why), other devices, a build without `avx512` or with `accelerate` or `mkl` |
 //!
 //! Training magnifies rounding: in the last row, weights drift apart step by step, and after some epochs two runs agree in
 //! what they have learned (an ELBO to a fraction of a nat), not in their digits. CUDA and Metal need not even repeat

@@ -166,7 +166,7 @@ impl Images {
     /// # Errors
     /// When an index is past the end, or candle cannot make the tensor.
     pub fn at(&self, indices: &[usize]) -> Result<Tensor> {
-        self.source().gather(&self.source().order(indices.to_vec())?, 0..indices.len())
+        self.source().gather(indices)
     }
 
     /// The mean of all images: a float32 tensor of shape (C, H, W) with values in [0, 1].
@@ -212,7 +212,7 @@ impl Images {
     }
 
     /// What batches are gathered from.
-    pub(super) fn source(&self) -> Source<'_> {
+    fn source(&self) -> Source<'_> {
         Source { bytes: &self.pixels, sides: self.shape, device: &self.device, resident: &self.resident }
     }
 }

@@ -13,7 +13,7 @@
 use candle_core::Tensor;
 
 use super::{Distribution, batched, same_shape};
-use crate::{Result, nn::Outlet, ops, random::Random};
+use crate::{Result, ops, random::Random};
 
 /// Independent Bernoulli pixels given by logits.
 ///
@@ -22,8 +22,6 @@ use crate::{Result, nn::Outlet, ops, random::Random};
 #[derive(Clone, Debug)]
 pub struct Bernoulli {
     logits: Tensor,
-    /// The way back into the layers that made the logits.
-    outlet: Option<Outlet>,
 }
 
 impl Bernoulli {
@@ -33,12 +31,7 @@ impl Bernoulli {
     /// [`crate::Error::Shape`] without a batch dimension.
     pub fn new(logits: Tensor) -> Result<Self> {
         batched("logits of a Bernoulli", &logits)?;
-        Ok(Self { logits, outlet: None })
-    }
-
-    /// The same, for logits that are the output of layers.
-    pub(crate) fn of_layers(logits: Tensor, outlet: Option<Outlet>) -> Result<Self> {
-        Ok(Self { outlet, ..Self::new(logits)? })
+        Ok(Self { logits })
     }
 
     /// The logits ln(p / (1 − p)), as given.
@@ -51,7 +44,7 @@ impl Distribution for Bernoulli {
     /// Σ x·l − ln(1 + eˡ), finite for every finite logit: `max(l,0) − l·x + log1p(exp(−|l|))`, negated.
     fn log_prob(&self, x: &Tensor) -> Result<Tensor> {
         same_shape("x of a Bernoulli", x, &self.logits)?;
-        ops::bernoulli::log_prob(&self.logits, x, self.outlet.as_ref())
+        ops::bernoulli::log_prob(&self.logits, x)
     }
 
     /// σ(l).

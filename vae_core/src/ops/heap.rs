@@ -1,7 +1,7 @@
 //! The heap of the process, asked to keep what is freed.
 //!
 //! Tensors are megabytes. glibc takes such memory from the system each time and gives it back each time; every page of it
-//! is a fault when it is first written to, which cost 6 µs on the machine of the [`performance`](crate::performance) page:
+//! is a fault when it is first written to, which cost 6 µs on the machine of docs/performance.md:
 //! 5 of the 19 ms of a training step of 784–400–20.
 //!
 //! It is a setting of the whole process, so no operation makes it by the way: a program asks for it, by way of

@@ -18,19 +18,25 @@
 //! Beside the rooms stands their machinery: [`kernels`], loops over slices on the CPU; [`cuda`], what launches a kernel; [`node`], how
 //! a result becomes an operation of candle's; `compare`, the checks.
 
+pub(crate) mod activation;
 pub(crate) mod adam;
 pub(crate) mod bernoulli;
 #[cfg(any(test, feature = "cuda"))]
 pub(crate) mod compare;
+pub(crate) mod convolution;
 pub(crate) mod cuda;
 pub(crate) mod gather;
 pub(crate) mod gaussian;
+pub(crate) mod gradients;
 pub(crate) mod heap;
 pub(crate) mod kernels;
+pub(crate) mod linear;
 pub(crate) mod node;
 pub(crate) mod noise;
+pub(crate) mod outlet;
 pub(crate) mod prefetch;
 pub(crate) mod scalars;
+pub(crate) mod stack;
 pub(crate) mod weigh;
 
 #[cfg(feature = "cuda")]

@@ -13,7 +13,7 @@
 //! let mut params = Params::new();
 //! let x = params.register("x", Var::new(&[3f64], &Device::Cpu)?)?;
 //! let mut adam = Adam::new(&params, AdamConfig { learning_rate: 0.1, ..Default::default() })?;
-//! adam.step(&x.sqr()?.sum_all()?.backward()?, 1.0)?;
+//! adam.step(&x.sqr()?.sum_all()?.backward()?.into(), 1.0)?; // or `&nn::backward(&loss)?`
 //! assert!((x.to_vec1::<f64>()?[0] - 2.9).abs() < 1e-6); // the first step is α in the direction of −g
 //! # Ok::<(), vae_core::Error>(())
 //! ```
@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    nn::{Gradient, GradientSource, Params},
-    ops::adam,
+    nn::{Gradients, Params},
+    ops::{adam, gradients::Gradient},
 };
 
 /// The settings of [`Adam`], with the paper's defaults.
@@ -112,7 +112,7 @@ impl Adam {
 
     /// One step along `gradients`, each multiplied by `scale` first (1 unless gradients are clipped). Parameters without a
     /// gradient stay.
-    pub fn step(&mut self, gradients: &impl GradientSource, scale: f64) -> Result<()> {
+    pub fn step(&mut self, gradients: &Gradients, scale: f64) -> Result<()> {
         self.steps += 1;
         let AdamConfig { learning_rate, beta1, beta2, epsilon } = self.config;
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
@@ -129,7 +129,6 @@ impl Adam {
             let gradient = match gradients.gradient(var) {
                 Some(Gradient::Tensor(gradient)) => adam::Gradient::Tensor(gradient),
                 Some(Gradient::Numbers(gradient)) => adam::Gradient::Numbers(gradient),
-                Some(Gradient::Product(product)) => adam::Gradient::Numbers(product.numbers()),
                 None => continue,
             };
             slots.push(adam::Slot { theta: var, gradient, m, v });
@@ -190,7 +189,7 @@ mod tests {
         let (mut expected, mut m, mut v) = (start, [0.0f64; 3], [0.0f64; 3]);
         for t in 1..=20 {
             let loss = (theta.sqr().unwrap() * &weights).unwrap().sum_all().unwrap();
-            adam.step(&loss.backward().unwrap(), 0.5).unwrap();
+            adam.step(&loss.backward().unwrap().into(), 0.5).unwrap();
             for i in 0..3 {
                 let g = 0.5 * 2.0 * scales[i] * expected[i];
                 m[i] = 0.9 * m[i] + 0.1 * g;
@@ -212,7 +211,8 @@ mod tests {
         let mut adam = Adam::new(&params, AdamConfig { beta2: 0.99, ..Default::default() }).unwrap();
         let mut step = |gradient: [f32; 2]| {
             let weights = Tensor::new(&gradient, &Device::Cpu).unwrap();
-            adam.step(&(&theta * weights).unwrap().sum_all().unwrap().backward().unwrap(), 1.0).unwrap();
+            let loss = (&theta * weights).unwrap().sum_all().unwrap();
+            adam.step(&loss.backward().unwrap().into(), 1.0).unwrap();
             adam.state().into_iter().map(|(_, means)| means.to_vec1::<f32>().unwrap()).collect::<Vec<_>>()
         };
         step([1e-3, f32::NAN]);
@@ -231,7 +231,7 @@ mod tests {
         let theta = params.register("theta", Var::new(&[3f32], &Device::Cpu).unwrap()).unwrap();
         params.register("tied", params.get("theta").unwrap().clone()).unwrap();
         let mut adam = Adam::new(&params, AdamConfig { learning_rate: 0.1, ..Default::default() }).unwrap();
-        adam.step(&theta.sqr().unwrap().sum_all().unwrap().backward().unwrap(), 1.0).unwrap();
+        adam.step(&theta.sqr().unwrap().sum_all().unwrap().backward().unwrap().into(), 1.0).unwrap();
         assert_eq!(adam.state().len(), 2);
         assert!((theta.to_vec1::<f32>().unwrap()[0] - 2.9).abs() < 1e-6);
     }

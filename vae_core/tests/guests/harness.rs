@@ -9,7 +9,7 @@ const EPOCHS: usize = 4;
 /// Trains a guest with checkpoints in one go, and again with a stop in the middle: all tensors of the last checkpoint (weights,
 /// optimizer, critic) and all means of the history must have the same bits, and the history must show and plot. Returns what
 /// came of it.
-pub fn trains_and_resumes<V: Vae, O: Objective + 'static>(
+pub(crate) fn trains_and_resumes<V: Vae, O: Objective + 'static>(
     vae: impl Fn() -> V,
     objective: impl Fn() -> O,
     data: &dyn Data,

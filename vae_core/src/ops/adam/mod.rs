@@ -44,6 +44,10 @@ pub(crate) struct Update {
 
 /// In candle's own operations.
 fn reference(update: &Update, theta: &Var, g: &Tensor, m: &Var, v: &Var) -> Result<()> {
+    if theta.elem_count() == 0 {
+        // There candle's operations return the variable itself, which cannot be set to itself.
+        return Ok(());
+    }
     let Update { keep, take, rate, epsilon } = *update;
     m.set(&((m.as_tensor() * keep[0])? + (g * take[0])?)?)?;
     v.set(&((v.as_tensor() * keep[1])? + (g.sqr()? * take[1])?)?)?;

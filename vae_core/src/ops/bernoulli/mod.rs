@@ -14,9 +14,10 @@ use candle_core::Tensor;
 use super::{
     Path,
     node::{node1, node2, node3},
+    outlet::{self, Outlet},
     path, sum_per_item,
 };
-use crate::{Result, nn::Outlet};
+use crate::Result;
 
 /// In candle's own operations.
 mod reference {
@@ -37,8 +38,8 @@ pub(crate) fn softplus(x: &Tensor) -> Result<Tensor> {
     Ok((x.relu()? + (x.abs()?.neg()?.exp()? + 1.0)?.log()?)?)
 }
 
-/// log p(x|l) of each item: (B, …) twice → (B,). With an `outlet`, the gradient of the logits leaves through it.
-pub(crate) fn log_prob(logits: &Tensor, x: &Tensor, outlet: Option<&Outlet>) -> Result<Tensor> {
+/// log p(x|l) of each item: (B, …) twice → (B,). The gradient of logits that layers made goes back to them by their [`outlet`].
+pub(crate) fn log_prob(logits: &Tensor, x: &Tensor) -> Result<Tensor> {
     const NAME: &str = "vae_core Bernoulli log-probability";
     let path = path([logits, x]);
     if path == Path::Reference {
@@ -50,9 +51,10 @@ pub(crate) fn log_prob(logits: &Tensor, x: &Tensor, outlet: Option<&Outlet>) -> 
             Ok([Some(cuda::gradient(logits, x, dy)?), gradient_of_x(logits, x, dy)?])
         });
     }
-    let (source, outlet) = (outlet.map_or(&logits, Outlet::token), outlet.cloned());
+    let outlet = outlet::of(&logits);
+    let source = outlet.as_ref().map_or(&logits, Outlet::token).clone();
     let y = cpu::log_prob(&logits, &x)?;
-    node3(NAME, (source, &logits.detach(), &x), y, move |[_, logits, x], _, dy| {
+    node3(NAME, (&source, &logits.detach(), &x), y, move |[_, logits, x], _, dy| {
         let gradient = cpu::gradient(logits, x, dy)?;
         let gradient = match &outlet {
             Some(outlet) => outlet.leave(gradient)?,
@@ -92,7 +94,7 @@ pub(crate) fn check(place: &super::compare::Place) {
     logits[..4].copy_from_slice(&[1e4, -1e4, 90.0, -90.0]);
     let logits = Tensor::from_vec(logits, &shape, &candle_core::Device::Cpu).unwrap();
     let x = uniform(4, &shape);
-    let [density, of] = [|x: &[Tensor]| log_prob(&x[0], &x[1], None), |x: &[Tensor]| reference::log_prob(&x[0], &x[1])];
+    let [density, of] = [|x: &[Tensor]| log_prob(&x[0], &x[1]), |x: &[Tensor]| reference::log_prob(&x[0], &x[1])];
     place.agrees("log-probability", 2e-6, &[logits.clone(), x.clone()], &[], density, of);
     place.agrees("log-probability of data", 2e-6, &[logits.clone()], &[x], density, of);
     place.agrees("mean", 2e-6, &[logits], &[], |x| mean(&x[0]), |x| reference::mean(&x[0]));

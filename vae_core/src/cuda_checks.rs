@@ -1,28 +1,27 @@
-//! What must come out the same on a CUDA device as on the CPU. Each check computes twice and compares.
+//! What must come out the same on a CUDA device as on the CPU: single operations beside their references, then layers, data and whole
+//! trainings, computed twice and compared.
 //!
-//! Three programs have them: `tests/cuda` and the example `gpu` run them on a device where there is one, and the library's unit
-//! tests run them on the CPU through the emulator of its kernels.
+//! Three programs have them: `tests/cuda.rs` and the example `gpu` run them on a device where there is one, and the library's unit
+//! tests run them on the CPU through the emulator of the CUDA kernels. No part of the public interface.
+#![allow(clippy::unwrap_used)] // a check that fails panics, and says where
 
-use vae_core::{Result, candle, nn, prelude::*};
+pub use crate::ops::compare::Place;
+use crate::{Result, nn, ops, prelude::*, train::EpochRecord};
 
-/// Where the second computation runs.
-pub(crate) struct Second<'a> {
-    pub(crate) device: Device,
-    /// Calls its argument; the emulator is on meanwhile.
-    pub(crate) around: &'a dyn Fn(&mut dyn FnMut()),
-}
-
-/// A check with its name.
-type Check = (&'static str, fn(&Second));
+/// A check with its name. It panics where a number differs.
+pub type Check = (&'static str, fn(&Place));
 
 /// All of them.
-pub(crate) const ALL: &[Check] = &[
-    ("noise", noise),
-    ("batches", batches),
+pub const ALL: &[Check] = &[
+    ("Bernoulli log-probability and mean", ops::bernoulli::check),
+    ("Gaussian draw and KL", ops::gaussian::check),
+    ("weighted terms", ops::weigh::check),
+    ("noise", ops::noise::check),
+    ("gathered images", ops::gather::check),
+    ("a step of Adam", ops::adam::check),
     ("linear stacks", linear_stacks),
     ("convolutions", convolutions),
-    ("distributions", distributions),
-    ("Adam", adam),
+    ("batches", batches),
     ("corruptions", corruptions),
     ("training", training),
     ("losses that are no numbers", not_finite),
@@ -30,35 +29,6 @@ pub(crate) const ALL: &[Check] = &[
 ];
 
 const CPU: Device = Device::Cpu;
-
-impl Second<'_> {
-    /// Computes `f` here, without a comparison.
-    fn compute<R>(&self, f: impl Fn(&Device) -> R) -> R {
-        let mut result = None;
-        (self.around)(&mut || result = Some(f(&self.device)));
-        result.expect("`around` calls its argument")
-    }
-
-    /// Computes `f` on the CPU and here, and asserts that all tensors are equal to `tolerance`, relative to the largest number.
-    fn both(&self, what: &str, tolerance: f32, f: impl Fn(&Device) -> Result<Vec<Tensor>>) {
-        let expected = f(&CPU).unwrap();
-        let got = self.compute(|device| f(device).unwrap());
-        assert_eq!(got.len(), expected.len(), "{what}");
-        for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
-            assert_eq!(got.dims(), expected.dims(), "{what}, tensor {i}");
-            let (got, expected) = (numbers(got), numbers(expected));
-            let scale = expected.iter().fold(1e-3f32, |max, x| max.max(x.abs()));
-            for (n, (a, b)) in got.iter().zip(expected).enumerate() {
-                let right = (a - b).abs() <= tolerance * scale;
-                assert!(right, "{what}, tensor {i}, number {n}: {a} here, {b} on the CPU");
-            }
-        }
-    }
-}
-
-fn numbers(x: &Tensor) -> Vec<f32> {
-    x.to_device(&CPU).unwrap().flatten_all().unwrap().to_vec1().unwrap()
-}
 
 /// A variable of normal numbers made on the CPU.
 fn var(seed: u64, shape: &[usize], device: &Device) -> Var {
@@ -82,20 +52,8 @@ fn with_gradients(vars: &[Var], f: impl Fn(&[Tensor]) -> Result<Tensor>) -> Resu
     Ok(results)
 }
 
-/// Uniform numbers are the CPU's bit for bit, normal ones to rounding, ends of blocks included; the generator moves on alike.
-fn noise(second: &Second) {
-    for count in [1, 2, 15, 16, 17, 4095, 4096, 4097, 10_001, 300_000] {
-        let draw = |device: &Device| {
-            let mut random = Random::new(7).stream(3);
-            Ok(vec![random.uniform(count, device)?, random.normal(count, device)?, random.uniform(5, device)?])
-        };
-        second.both(&format!("{count} draws"), 1e-6, draw);
-        second.both(&format!("{count} uniform draws"), 0.0, |device| Ok(vec![draw(device)?.swap_remove(0)]));
-    }
-}
-
 /// Batches hold the same bits with the same labels: shuffled, in order, by index, of part of a set and of other pixels.
-fn batches(second: &Second) {
+fn batches(place: &Place) {
     let pixels = (0..7 * 12).map(|i| (i * 37 % 256) as u8).collect();
     let images = Images::new(pixels, (0..7).collect(), (3, 2, 2), &CPU).unwrap();
     let gather = |images: &Images, device: &Device| {
@@ -110,28 +68,26 @@ fn batches(second: &Second) {
     };
     let [some, other] = [images.select(&[1, 2, 3, 4, 5, 6, 6]).unwrap(), images.binarized(3)];
     for (what, images) in [("batches", &images), ("batches of some", &some), ("other pixels", &other)] {
-        second.both(what, 0.0, |device| gather(images, device));
+        place.both(what, 0.0, |device| gather(images, device));
     }
-    let error = second.compute(|device| images.to_device(device).at(&[2, 7]).unwrap_err().to_string());
-    assert_eq!(error, "image 7: there are 7 images, counted from 0");
 }
 
 /// A stack of linear layers with each nonlinearity and two heads at its end: values and gradients.
-fn linear_stacks(second: &Second) {
+fn linear_stacks(place: &Place) {
     for activation in [None, Some(Activation::Relu), Some(Activation::LeakyRelu(0.1)), Some(Activation::Tanh)] {
         let stack = |device: &Device| -> Result<_> {
             let mut params = nn::Params::new();
             let mut layer = |name: &str, a, b| Linear::new(&mut params, name, a, b, &mut Random::new(a as u64), device);
             let stack = Stack::new().push(layer("a", 33, 40)?, activation).push(layer("b", 40, 17)?, activation);
-            let stack = stack.push(Layer::Pair(layer("c", 17, 5)?, layer("d", 17, 4)?), None);
+            let stack = stack.heads(layer("c", 17, 5)?, layer("d", 17, 4)?);
             Ok((params.iter().map(|(_, var)| var.clone()).collect::<Vec<_>>(), stack))
         };
         // Once with images, which have no gradient, and once as the second part of something larger.
-        second.both(&format!("{activation:?}, parameters"), 2e-5, |device| {
+        place.both(&format!("{activation:?}, parameters"), 2e-5, |device| {
             let (vars, stack) = stack(device)?;
             with_gradients(&vars, |_| stack.forward(&var(1, &[300, 33], device).as_detached_tensor()))
         });
-        second.both(&format!("{activation:?}, parameters and input"), 2e-5, |device| {
+        place.both(&format!("{activation:?}, parameters and input"), 2e-5, |device| {
             let (mut vars, stack) = stack(device)?;
             vars.push(var(1, &[300, 33], device));
             with_gradients(&vars, |x| stack.forward(&x[x.len() - 1]))
@@ -140,7 +96,7 @@ fn linear_stacks(second: &Second) {
 }
 
 /// Convolutions of both kinds for several strides, paddings, dilations, windows and sides: values and gradients.
-fn convolutions(second: &Second) {
+fn convolutions(place: &Place) {
     for (kernel, stride, padding, dilation, h, w) in [
         (3, 1, 1, 1, 8, 8),
         (3, 2, 1, 1, 9, 6),
@@ -153,7 +109,7 @@ fn convolutions(second: &Second) {
         let output_padding = usize::from(stride > 1);
         let up = ConvTranspose2dConfig::new(5, 2, kernel);
         let up = ConvTranspose2dConfig { stride, padding, dilation, output_padding, ..up };
-        second.both(&format!("{down:?}"), 5e-5, |device| {
+        place.both(&format!("{down:?}"), 5e-5, |device| {
             let (mut params, mut random) = (nn::Params::new(), Random::new(2));
             let stack = Stack::new()
                 .push(Conv2d::new(&mut params, "down", down, &mut random, device)?, Activation::LeakyRelu(0.2))
@@ -166,49 +122,11 @@ fn convolutions(second: &Second) {
     }
 }
 
-/// Likelihood, divergence and draw: values and gradients, logits that overflow an exponential included.
-fn distributions(second: &Second) {
-    let mut wide = numbers(&var(3, &[6, 1, 28, 28], &CPU));
-    wide[..4].copy_from_slice(&[1e4, -1e4, 90.0, -90.0]);
-    let pixels = |device: &Device| -> Result<_> {
-        let x = Random::new(4).uniform((6, 1, 28, 28), &CPU)?.to_device(device)?;
-        Ok([Var::from_vec(wide.clone(), (6, 1, 28, 28), device)?, Var::from_tensor(&x)?])
-    };
-    second.both("Bernoulli", 2e-6, |device| {
-        with_gradients(&pixels(device)?, |x| Bernoulli::new(x[0].clone())?.log_prob(&x[1]))
-    });
-    second.both("its mean", 2e-6, |device| {
-        with_gradients(&pixels(device)?[..1], |x| Bernoulli::new(x[0].clone())?.mean())
-    });
-    let q = |device: &Device| [var(5, &[7, 20], device), var(6, &[7, 20], device)];
-    let gaussian = |x: &[Tensor]| DiagonalGaussian::new(x[0].clone(), x[1].clone());
-    second.both("KL", 2e-6, |device| with_gradients(&q(device), |x| gaussian(x)?.kl_to_standard()));
-    second.both("draw", 2e-6, |device| with_gradients(&q(device), |x| gaussian(x)?.rsample(&mut Random::new(8))));
-}
-
-/// More parameters than one launch holds, some without a gradient, which stay.
-fn adam(second: &Second) {
-    second.both("Adam", 2e-6, |device| {
-        let mut params = nn::Params::new();
-        let register = |n: usize| params.register(format!("p{n}"), var(n as u64, &[n], device));
-        let vars = (1..=100).map(register).collect::<Result<Vec<_>>>()?;
-        let mut adam = Adam::new(&params, AdamConfig { learning_rate: 0.1, ..Default::default() })?;
-        for _ in 0..3 {
-            let mut loss = Tensor::zeros((), DType::F32, device)?;
-            for x in vars.iter().step_by(2) {
-                loss = (loss + x.sqr()?.sum_all()?)?;
-            }
-            adam.step(&loss.backward()?, 0.5)?;
-        }
-        Ok(params.iter().map(|(_, var)| var.as_tensor().copy()).collect::<candle::Result<_>>()?)
-    });
-}
-
 /// Every corruption of the same images with the same seed, strengths of 0 and 1 included.
-fn corruptions(second: &Second) {
+fn corruptions(place: &Place) {
     for text in ["gaussian:0.2", "gaussian:0", "salt-and-pepper:0.3", "salt-and-pepper:1", "mask:3", "blur:1.0"] {
         let corruption: Corruption = text.parse().unwrap();
-        second.both(text, 1e-6, |device| {
+        place.both(text, 1e-6, |device| {
             let images = Random::new(1).uniform((5, 2, 9, 8), &CPU)?.to_device(device)?;
             Ok(vec![corruption.apply(&images, &mut Random::new(2))?])
         });
@@ -220,14 +138,12 @@ fn digits(count: usize) -> Images {
 }
 
 /// Losses and weights of short trainings, an MLP, a convolutional VAE, and denoisers.
-fn training(second: &Second) {
+fn training(place: &Place) {
     let images = digits(96);
     let curve = |device: &Device, vae: &mut dyn Vae, objective: Denoising| -> Result<Vec<Tensor>> {
         let trainer = Trainer::new(objective).epochs(2).batch_size(40).validation(16).quiet();
         let history = trainer.fit(vae, &images.to_device(device))?;
-        let losses = |e: &vae_core::train::EpochRecord| {
-            [e.train.loss, e.train.kl, e.validation.as_ref().map_or(0.0, |v| v.loss)]
-        };
+        let losses = |e: &EpochRecord| [e.train.loss, e.train.kl, e.validation.as_ref().map_or(0.0, |v| v.loss)];
         let losses: Vec<_> = history.epochs.iter().flat_map(losses).map(|x| x as f32).collect();
         let mut all = vec![Tensor::from_vec(losses, 6, &CPU)?];
         for (_, var) in vae.params().iter() {
@@ -238,20 +154,20 @@ fn training(second: &Second) {
     let with = |corruption| Denoising { corruption, ..Default::default() };
     let clean = with(Corruption::Gaussian { std: 0.0 });
     for objective in [clean, with(Corruption::Gaussian { std: 0.2 }), with(Corruption::SaltAndPepper { share: 0.2 })] {
-        second.both(&format!("MLP, {}", objective.corruption), 1e-3, |device| {
+        place.both(&format!("MLP, {}", objective.corruption), 1e-3, |device| {
             let config = MlpVaeConfig { hidden: vec![30], latent: 3, ..Default::default() };
             curve(device, &mut MlpVae::new(config, device, 1)?, objective)
         });
     }
-    second.both("convolutional", 1e-3, |device| {
+    place.both("convolutional", 1e-3, |device| {
         let config = ConvVaeConfig { latent: 3, ..Default::default() };
         curve(device, &mut ConvVae::new(config, device, 1)?, clean)
     });
 }
 
 /// A run whose loss becomes infinite stops with the step named, though losses are read late.
-fn not_finite(second: &Second) {
-    let message = second.compute(|device| {
+fn not_finite(place: &Place) {
+    let message = place.compute(|device| {
         let mut vae = MlpVae::new(MlpVaeConfig { hidden: vec![8], ..Default::default() }, device, 1).unwrap();
         let trainer = Trainer::new(Elbo::default()).learning_rate(1e30).batch_size(10).quiet();
         trainer.fit(&mut vae, &digits(40).to_device(device)).unwrap_err().to_string()
@@ -260,8 +176,8 @@ fn not_finite(second: &Second) {
 }
 
 /// What one thread computes is there when another goes on with it.
-fn threads(second: &Second) {
-    let sum = second.compute(|device| {
+fn threads(place: &Place) {
+    let sum = place.compute(|device| {
         let mut x = Tensor::ones((1000, 1000), DType::F32, device).unwrap();
         for _ in 0..20 {
             x = std::thread::scope(|scope| scope.spawn(|| x.affine(1.0, 1.0).unwrap()).join().unwrap());
@@ -269,4 +185,22 @@ fn threads(second: &Second) {
         x.mean_all().unwrap().to_scalar::<f32>().unwrap()
     });
     assert!((sum - 21.0).abs() < 1e-3, "{sum}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::cuda::emulator;
+
+    /// Each check that a CUDA device has to pass, passed by the text of the kernels on the CPU; skipped without a C++ compiler.
+    #[test]
+    fn the_emulator_agrees_with_the_cpu() {
+        if !emulator::works() {
+            return;
+        }
+        for (name, check) in ALL {
+            check(&Place { device: CPU, around: &|f| emulator::emulate(f) });
+            println!("{name}: as on the CPU");
+        }
+    }
 }

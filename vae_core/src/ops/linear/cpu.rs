@@ -1,4 +1,4 @@
-//! The fully connected layer, y = x Wᵀ + b, and its gradients.
+//! On the CPU, as products of matrices in float32.
 //!
 //! ```text
 //! yᵀ = W xᵀ       (out, B)  = (out, in) · (in, B)      rows of W times panels of xᵀ, for a small batch
@@ -9,11 +9,9 @@
 //! The weight, mostly by far the largest matrix, is read once each way; what is turned round is the batch, as long as it is
 //! the smaller of the two.
 
-use std::{ops::Range, sync::Arc};
-
 use rayon::prelude::*;
 
-use super::{
+use crate::ops::kernels::{
     scratch::Scratch,
     tile::{Finish, Panels, Run, multiples, rows_by_panel},
     transpose::{transpose_and_sum, transpose_into},
@@ -120,68 +118,20 @@ impl Linear {
             .collect();
         side_by_side(&blocks, inputs, batch, |image, dx| before(&x[image * inputs..][..inputs], dx))
     }
-}
 
-/// The gradient with respect to the weight, (out, in), or to some rows of it: all is ready to be multiplied, in pieces of whole
-/// rows, each in the order that suits whoever uses it.
-#[derive(Clone)]
-pub(crate) struct WeightGradient {
-    /// x, (B, in).
-    panels: Arc<Panels>,
-    /// dyᵀ, (out, B).
-    dy: Arc<Scratch>,
-    inputs: usize,
-    batch: usize,
-    /// Which rows.
-    outputs: Range<usize>,
-}
-
-impl WeightGradient {
-    /// From x and dy, and with it the gradient of the bias: the sums of dyᵀ's rows.
-    pub(crate) fn and_bias(linear: Linear, x: &[f32], dy: &[f32], batch: usize) -> (Self, Scratch) {
-        let Linear { inputs, outputs } = linear;
-        let (dy, bias) = transpose_and_sum(dy, batch, outputs);
-        let panels = Arc::new(Panels::of_rows(x, inputs, batch, inputs));
-        (Self { panels, dy: Arc::new(dy), inputs, batch, outputs: 0..outputs }, bias)
-    }
-
-    /// Some of the rows.
-    pub(crate) fn rows(&self, rows: Range<usize>) -> Self {
-        let first = self.outputs.start;
-        Self { outputs: first + rows.start..first + rows.end, ..self.clone() }
-    }
-
-    /// How many numbers there are.
-    pub(crate) fn len(&self) -> usize {
-        self.outputs.len() * self.inputs
-    }
-
-    /// How many numbers one task should make.
-    pub(crate) fn piece(&self) -> usize {
-        COLUMNS * self.inputs
-    }
-
-    /// The `len` numbers from `first` on, both of whole rows.
-    pub(crate) fn multiply(&self, first: usize, len: usize) -> Scratch {
-        let mut dw = Scratch::new(len);
-        self.multiply_into(first, &mut dw);
-        dw
-    }
-
-    fn multiply_into(&self, first: usize, dw: &mut [f32]) {
-        let (first, count) = (self.outputs.start + first / self.inputs, dw.len() / self.inputs);
-        let runs = [Run { offset: 0, len: self.batch }];
-        let (rows, outs) = (multiples(self.batch, count), multiples(self.inputs, count));
-        let dy = &self.dy[first * self.batch..];
-        rows_by_panel(dy, &rows, &runs, &self.panels, Finish::default(), &outs, dw);
-    }
-
-    /// All of it.
-    pub(crate) fn numbers(&self) -> Scratch {
-        let mut dw = Scratch::new(self.len());
-        let pieces = dw.par_chunks_mut(self.piece()).enumerate();
-        pieces.for_each(|(i, dw)| self.multiply_into(i * self.piece(), dw));
-        dw
+    /// The gradients of the weight, (out, in), and of the bias, (out,), from x and dy.
+    pub(crate) fn weight_gradient(self, x: &[f32], dy: &[f32], batch: usize) -> (Scratch, Scratch) {
+        let Self { inputs, outputs } = self;
+        let (dy, db) = transpose_and_sum(dy, batch, outputs);
+        let panels = Panels::of_rows(x, inputs, batch, inputs);
+        let runs = [Run { offset: 0, len: batch }];
+        let mut dw = Scratch::new(outputs * inputs);
+        dw.par_chunks_mut(COLUMNS * inputs).zip(dy.par_chunks(COLUMNS * batch)).for_each(|(dw, dy)| {
+            let count = dw.len() / inputs;
+            let (rows, outs) = (multiples(batch, count), multiples(inputs, count));
+            rows_by_panel(dy, &rows, &runs, &panels, Finish::default(), &outs, dw);
+        });
+        (dw, db)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The backward pass, without candle's accumulators for the parameters of a [`Stack`](super::Stack).
+//! The backward pass, without candle's accumulators for the parameters of a [`Stack`](crate::nn::Stack).
 //!
 //! `loss.backward()` gives the same gradients. For each of them it fills an accumulator with zeros, adds to it, and frees it
 //! after the step: more passes over all parameters than the optimizer makes. Here the gradients of a `Stack` stay in memory
@@ -17,22 +17,23 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use std::{cell::RefCell, fmt, sync::OnceLock};
+use std::{cell::RefCell, fmt};
 
 use candle_core::{Device, Tensor, backprop::GradStore};
 
-use crate::{
-    Result,
-    ops::cuda,
-    ops::kernels::{in_pool, linear::WeightGradient, scratch::Scratch},
+use super::{
+    cuda,
+    kernels::{in_pool, scratch::Scratch},
 };
+use crate::Result;
 
 thread_local! {
     /// Parameters with their gradients, while [`backward`] runs.
     static COLLECTED: RefCell<Option<Vec<(Tensor, Collected)>>> = const { RefCell::new(None) };
 }
 
-/// What [`backward`] found: a gradient for each variable that the loss depends on.
+/// What [`backward`] found: a gradient for each variable that the loss depends on. Of what candle's own `loss.backward()?`
+/// returns, `into()` makes one, for [`Adam::step`](crate::optim::Adam::step).
 pub struct Gradients {
     store: GradStore,
     /// Those that candle has not seen.
@@ -41,74 +42,40 @@ pub struct Gradients {
 
 /// One gradient, in the shape of its variable.
 #[derive(Clone, Copy, Debug)]
-pub enum Gradient<'a> {
+pub(crate) enum Gradient<'a> {
     /// A tensor of candle's.
     Tensor(&'a Tensor),
     /// Its numbers, row after row: the variable is float32 on the CPU.
     Numbers(&'a [f32]),
-    /// The same of a [`Linear`](super::Linear) layer's weight, not multiplied out yet.
-    Product(&'a Product),
 }
 
-/// The gradient of the weight of a fully connected layer as the product that it is, dyᵀ x.
-///
-/// [`Adam`](crate::optim::Adam) multiplies it out in pieces that stay in the processor's caches, so that it is neither
-/// written to memory nor read from there as a whole.
-pub struct Product {
-    factors: WeightGradient,
-    numbers: OnceLock<Scratch>,
-}
-
-/// Where an optimizer finds gradients: in the [`Gradients`] of [`backward`], or in candle's own store.
-pub trait GradientSource: Sync {
-    /// The gradient of a variable; `None` when the loss does not depend on it.
-    fn gradient(&self, variable: &Tensor) -> Option<Gradient<'_>>;
-}
-
-impl Product {
-    /// The numbers, row after row; multiplied out on the first call.
-    pub fn numbers(&self) -> &[f32] {
-        self.numbers.get_or_init(|| self.factors.numbers())
-    }
-
-    /// The factors, as long as nobody asked for the numbers.
-    pub(crate) fn factors(&self) -> Option<&WeightGradient> {
-        self.numbers.get().is_none().then_some(&self.factors)
-    }
-}
-
-impl fmt::Debug for Product {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "Product of {} numbers", self.factors.len())
-    }
-}
-
-impl GradientSource for GradStore {
-    fn gradient(&self, variable: &Tensor) -> Option<Gradient<'_>> {
-        self.get(variable).map(Gradient::Tensor)
-    }
-}
-
-impl GradientSource for Gradients {
-    fn gradient(&self, variable: &Tensor) -> Option<Gradient<'_>> {
-        let collected = self.collected.iter().find(|(parameter, _)| parameter.id() == variable.id());
-        collected.map(|(_, gradient)| gradient.view()).or_else(|| self.store.gradient(variable))
+impl From<GradStore> for Gradients {
+    fn from(store: GradStore) -> Self {
+        Self { store, collected: vec![] }
     }
 }
 
 impl Gradients {
+    /// The gradient of a variable as it is kept; `None` when the loss does not depend on it.
+    pub(crate) fn gradient(&self, variable: &Tensor) -> Option<Gradient<'_>> {
+        let collected = self.collected.iter().find(|(parameter, _)| parameter.id() == variable.id());
+        match collected {
+            Some((_, Collected::Numbers(numbers))) => Some(Gradient::Numbers(numbers)),
+            Some((_, Collected::Tensor(tensor))) => Some(Gradient::Tensor(tensor)),
+            None => self.store.get(variable).map(Gradient::Tensor),
+        }
+    }
+
     /// The gradient of a variable as a tensor of its shape; `None` when the loss does not depend on it.
     ///
     /// # Errors
     /// [`crate::Error::Candle`] when there is no memory for it.
     pub fn get(&self, variable: &Tensor) -> Result<Option<Tensor>> {
-        let numbers = match self.gradient(variable) {
-            Some(Gradient::Tensor(gradient)) => return Ok(Some(gradient.clone())),
-            Some(Gradient::Numbers(numbers)) => numbers,
-            Some(Gradient::Product(product)) => product.numbers(),
-            None => return Ok(None),
-        };
-        Ok(Some(Tensor::from_slice(numbers, variable.shape(), &Device::Cpu)?))
+        Ok(match self.gradient(variable) {
+            Some(Gradient::Tensor(gradient)) => Some(gradient.clone()),
+            Some(Gradient::Numbers(numbers)) => Some(Tensor::from_slice(numbers, variable.shape(), &Device::Cpu)?),
+            None => None,
+        })
     }
 }
 
@@ -130,7 +97,7 @@ pub fn backward(loss: &Tensor) -> Result<Gradients> {
         (store, COLLECTED.replace(outer).unwrap_or_default())
     };
     let (store, found) = if cuda::any_thread(loss.device()) { in_pool(collect) } else { collect() };
-    let mut gradients = Gradients { store: store?, collected: vec![] };
+    let mut gradients = Gradients::from(store?);
     for (parameter, mut gradient) in found {
         // A parameter may be used by several stacks, and by other operations too.
         let earlier = gradients.collected.iter().position(|(other, _)| other.id() == parameter.id());
@@ -148,27 +115,13 @@ pub fn backward(loss: &Tensor) -> Result<Gradients> {
 /// A gradient that candle does not see.
 pub(super) enum Collected {
     Numbers(Scratch),
-    Product(Product),
     Tensor(Tensor),
 }
 
 impl Collected {
-    pub(super) fn product(factors: WeightGradient) -> Self {
-        Self::Product(Product { factors, numbers: OnceLock::new() })
-    }
-
-    fn view(&self) -> Gradient<'_> {
-        match self {
-            Self::Numbers(numbers) => Gradient::Numbers(numbers),
-            Self::Product(product) => Gradient::Product(product),
-            Self::Tensor(tensor) => Gradient::Tensor(tensor),
-        }
-    }
-
     fn numbers(self) -> Result<Scratch> {
         Ok(match self {
             Self::Numbers(numbers) => numbers,
-            Self::Product(product) => product.factors.numbers(),
             Self::Tensor(tensor) => Scratch::copy(&tensor.flatten_all()?.to_vec1::<f32>()?),
         })
     }
@@ -192,9 +145,9 @@ pub(super) fn collect(parameter: &Tensor, gradient: Collected) -> Result<Option<
             collected.push((parameter.clone(), gradient));
             Ok(None)
         }
-        _ => match gradient {
-            Collected::Tensor(gradient) => Ok(Some(gradient)),
-            other => Ok(Some(Tensor::from_vec(other.numbers()?.to_vec(), parameter.shape(), &Device::Cpu)?)),
-        },
+        _ => Ok(Some(match gradient {
+            Collected::Tensor(gradient) => gradient,
+            Collected::Numbers(numbers) => Tensor::from_vec(numbers.to_vec(), parameter.shape(), &Device::Cpu)?,
+        })),
     })
 }

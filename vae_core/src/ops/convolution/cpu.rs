@@ -1,26 +1,17 @@
-//! Convolution and its transpose as one geometry with two sides.
-//!
-//! A convolution maps the *big* side to the *small* one, a transposed convolution the small one to the big one, and each is
-//! the other's gradient with respect to the input. The weight is (small channels, big channels, k, k) for both, PyTorch's
-//! order, and its gradient is the same sum for both:
-//!
-//! ```text
-//! down     small[a, i] = Σ_{b, u} w[a, b, u] · big[b, i·s + u·d − p]
-//! up       big[b, i·s + u·d − p] += w[a, b, u] · small[a, i]
-//! weights  w[a, b, u] += Σ_i small[a, i] · big[b, i·s + u·d − p]           (i, u: two coordinates each)
-//! ```
-//! Images are kept channels last inside, so that the pixels of a window's line lie together. `up` is cut into s² classes of
-//! output pixels, (i + p) mod s in each coordinate; within a class it is a convolution of stride 1 with the part of the
-//! window that reaches the class, so no zero is multiplied and no sum is scattered.
+//! On the CPU, by plans of where the numbers are: forward, and backward by hand, in float32.
 
 use std::cell::RefCell;
 
 use rayon::prelude::*;
 
 use super::{
+    Direction, Geometry,
+    plan::{Class, Plan},
+};
+use crate::ops::kernels::{
     elementwise::{add_rows, sum_parts},
     scratch::Scratch,
-    tile::{BEYOND, Finish, Panels, Run, multiples, rows_by_panel, rows_by_rows},
+    tile::{Finish, Panels, Run, multiples, rows_by_panel, rows_by_rows},
     transpose::transpose_into,
 };
 
@@ -34,190 +25,6 @@ const GROUPS: usize = 8;
 
 /// How many small channels of a weight one task puts into another order.
 const CHANNELS: usize = 16;
-
-/// The sizes of both sides and the window between them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Geometry {
-    /// (height, width) in pixels.
-    pub(crate) big: (usize, usize),
-    pub(crate) small: (usize, usize),
-    pub(crate) big_channels: usize,
-    pub(crate) small_channels: usize,
-    pub(crate) kernel: usize,
-    pub(crate) stride: usize,
-    pub(crate) padding: usize,
-    pub(crate) dilation: usize,
-}
-
-/// Which side is the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Down,
-    Up,
-}
-
-impl Direction {
-    pub(crate) fn reversed(self) -> Self {
-        match self {
-            Self::Down => Self::Up,
-            Self::Up => Self::Down,
-        }
-    }
-}
-
-/// How many output pixels make a call of a tile worthwhile: its last rows are often rows too many, and with 7 × 7 pixels that
-/// would be a sixth of the work. So small images are taken several at a time.
-const PIXELS: usize = 256;
-
-/// Output pixels that read the same pixels of the window.
-struct Class {
-    /// The window's pixels (row, column), in the order in which their source pixels lie.
-    taps: Vec<(usize, usize)>,
-    /// The same in the padded source: neighbouring taps are one run.
-    runs: Vec<Run>,
-    /// How many output pixels of this class an image has.
-    pixels: usize,
-    /// Where in the padded sources the window of each output pixel begins, for as many images as the plan takes at a time.
-    rows: Vec<usize>,
-    /// Where the output pixels are.
-    outs: Vec<usize>,
-}
-
-/// What one image needs of a class, to be repeated.
-struct Places {
-    taps: Vec<(usize, (usize, usize))>,
-    rows: Vec<usize>,
-    outs: Vec<usize>,
-}
-
-/// How to compute one direction: the padding of the source and the classes of output pixels.
-struct Plan {
-    channels: usize,
-    source: (usize, usize),
-    /// Zeros above and to the left.
-    lead: usize,
-    padded: (usize, usize),
-    /// How many images are computed at a time, at most.
-    images: usize,
-    classes: Vec<Class>,
-}
-
-impl Plan {
-    /// The classes of one image, repeated for several; `target` is the length of what one image becomes.
-    fn new(
-        (source, channels): ((usize, usize), usize),
-        lead: usize,
-        padded: (usize, usize),
-        target: usize,
-        classes: Vec<Places>,
-    ) -> Self {
-        let pixels = classes.iter().map(|class| class.rows.len()).max().unwrap_or(1);
-        let images = (PIXELS / pixels.max(1)).max(1);
-        let repeated = |places: &[usize], step: usize| -> Vec<usize> {
-            (0..images).flat_map(|i| places.iter().map(move |place| i * step + place)).collect()
-        };
-        let classes = classes.into_iter().map(|Places { taps, rows, outs }| {
-            let (taps, runs) = runs(taps, channels);
-            let pixels = rows.len();
-            let rows = repeated(&rows, padded.0 * padded.1 * channels);
-            Class { taps, runs, pixels, rows, outs: repeated(&outs, target) }
-        });
-        Self { channels, source, lead, padded, images, classes: classes.collect() }
-    }
-
-    /// The numbers of one source.
-    fn source_len(&self) -> usize {
-        self.source.0 * self.source.1 * self.channels
-    }
-
-    /// Some sources with their zeros, channels last.
-    fn pad<'a>(&self, sources: &[f32], padded: &'a mut Vec<f32>) -> &'a [f32] {
-        let line = self.source.1 * self.channels;
-        let (padded_line, lead) = (self.padded.1 * self.channels, self.lead * self.channels);
-        let one = self.padded.0 * padded_line;
-        let len = sources.len() / self.source_len() * one + BEYOND;
-        if padded.len() < len {
-            padded.resize(len, 0.0);
-        }
-        for (source, padded) in sources.chunks_exact(self.source_len()).zip(padded.chunks_exact_mut(one)) {
-            let (above, rest) = padded.split_at_mut(self.lead * padded_line);
-            let (lines, below) = rest.split_at_mut(self.source.0 * padded_line);
-            above.fill(0.0);
-            for (from, to) in source.chunks_exact(line).zip(lines.chunks_exact_mut(padded_line)) {
-                to[..lead].fill(0.0);
-                to[lead..][..line].copy_from_slice(from);
-                to[lead + line..].fill(0.0);
-            }
-            below.fill(0.0);
-        }
-        &padded[..len]
-    }
-}
-
-/// Sorts taps by their offset in the source and joins neighbours.
-fn runs(mut taps: Vec<(usize, (usize, usize))>, channels: usize) -> (Vec<(usize, usize)>, Vec<Run>) {
-    taps.sort_unstable();
-    let mut runs: Vec<Run> = vec![];
-    for &(pixel, _) in &taps {
-        let offset = pixel * channels;
-        match runs.last_mut() {
-            Some(run) if run.offset + run.len == offset => run.len += channels,
-            _ => runs.push(Run { offset, len: channels }),
-        }
-    }
-    (taps.into_iter().map(|(_, tap)| tap).collect(), runs)
-}
-
-impl Geometry {
-    fn big_len(&self) -> usize {
-        self.big.0 * self.big.1 * self.big_channels
-    }
-
-    fn small_len(&self) -> usize {
-        self.small.0 * self.small.1 * self.small_channels
-    }
-
-    fn weight_len(&self) -> usize {
-        self.small_channels * self.big_channels * self.kernel * self.kernel
-    }
-
-    fn down(&self) -> Plan {
-        let Self { big, small, kernel, stride, padding, dilation, big_channels, small_channels, .. } = *self;
-        let reach = |n: usize| (n - 1) * stride + (kernel - 1) * dilation + 1;
-        let padded = (reach(small.0).max(big.0 + padding), reach(small.1).max(big.1 + padding));
-        let window = (0..kernel).flat_map(|u| (0..kernel).map(move |v| (u, v)));
-        let taps = window.map(|(u, v)| ((u * padded.1 + v) * dilation, (u, v))).collect();
-        let pixels = (0..small.0).flat_map(|i| (0..small.1).map(move |j| (i, j)));
-        let rows = pixels.map(|(i, j)| (i * padded.1 + j) * stride * big_channels).collect();
-        let outs = multiples(small_channels, small.0 * small.1);
-        Plan::new((big, big_channels), padding, padded, self.small_len(), vec![Places { taps, rows, outs }])
-    }
-
-    fn up(&self) -> Plan {
-        let Self { big, small, kernel, stride, padding, dilation, big_channels, small_channels, .. } = *self;
-        // Output pixel t − p reads source pixel (t − u·d)/s for each u that divides: t/s − (u·d)/s, both rounded down, when
-        // u·d ≡ t (mod s). So the source is padded by the largest u·d/s in front.
-        let lead = (kernel - 1) * dilation / stride;
-        let reach = |big: usize, small: usize| (lead + small).max((big - 1 + padding) / stride + lead + 1);
-        let padded = (reach(big.0, small.0), reach(big.1, small.1));
-        let mut classes = vec![];
-        for (pi, pj) in (0..stride).flat_map(|i| (0..stride).map(move |j| (i, j))) {
-            let hits = |p: usize| (0..kernel).filter(move |u| u * dilation % stride == p);
-            let back = |u: usize| lead - u * dilation / stride;
-            let taps = hits(pi).flat_map(|u| hits(pj).map(move |v| (u, v)));
-            let taps = taps.map(|(u, v)| (back(u) * padded.1 + back(v), (u, v))).collect();
-            let of_class = |p: usize, n: usize| (padding..n + padding).filter(move |t| t % stride == p);
-            let pixels = of_class(pi, big.0).flat_map(|i| of_class(pj, big.1).map(move |j| (i, j)));
-            let (mut rows, mut outs) = (vec![], vec![]);
-            for (i, j) in pixels {
-                rows.push((i / stride * padded.1 + j / stride) * small_channels);
-                outs.push(((i - padding) * big.1 + j - padding) * big_channels);
-            }
-            classes.push(Places { taps, rows, outs });
-        }
-        Plan::new((small, small_channels), lead, padded, self.big_len(), classes)
-    }
-}
 
 /// A geometry with its plans: made once for a layer and an image size.
 pub(crate) struct Conv {
