@@ -261,7 +261,7 @@ impl ImageGrid {
     pub fn evcxr_display(&self) {
         match self.to_png() {
             Ok(png) => output::emit("image/png", &output::base64(&png)),
-            Err(error) => eprintln!("{error}"),
+            Err(error) => Figure::apology("these images", &error.to_string()).evcxr_display(),
         }
     }
 }
