@@ -208,17 +208,24 @@ fn pictures(arguments: &Arguments) -> Result<Option<FolderConfig>> {
     Ok((!is_set).then(|| FolderConfig { size, colour: !arguments.grey, ..Default::default() }))
 }
 
-/// Images to train on and to test with, and the first thousand of the latter.
-fn sets(arguments: &Arguments, device: &Device) -> Result<(Box<dyn Data>, Box<dyn Data>, Images)> {
+/// What `--data` names.
+struct Sets {
+    train: Box<dyn Data>,
+    test: Box<dyn Data>,
+    /// The first thousand images of `test`.
+    shown: Images,
+}
+
+fn sets(arguments: &Arguments, device: &Device) -> Result<Sets> {
     let Some(config) = pictures(arguments)? else {
         let Dataset { train, test, .. } = data::load(&arguments.data, device)?.rehearsal(2_000, 500);
         let shown = test.take(1_000);
-        return Ok((Box::new(train), Box::new(test), shown));
+        return Ok(Sets { train: Box::new(train), test: Box::new(test), shown });
     };
     let all = data::folder(&arguments.data, config, device)?;
     let (train, test) = all.split((all.len() / 10).max(1), arguments.seed)?;
     let shown = test.images(&(0..test.len().min(1_000)).collect::<Vec<_>>())?;
-    Ok((Box::new(train), Box::new(test), shown))
+    Ok(Sets { train: Box::new(train), test: Box::new(test), shown })
 }
 
 /// Chooses the objective.
@@ -246,7 +253,7 @@ fn train(
         return Ok(());
     };
     let seed = arguments.seed;
-    let (images, test, shown) = sets(arguments, vae.device())?;
+    let Sets { train: images, test, shown } = sets(arguments, vae.device())?;
     let mut trainer = Trainer::new(objective).checkpoints(folder).config(TrainConfig {
         epochs: arguments.epochs,
         batch_size: arguments.batch_size,

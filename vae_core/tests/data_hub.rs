@@ -49,7 +49,7 @@ fn expected(i: usize) -> Vec<u8> {
 #[ignore = "needs the environment that the other tests make"]
 fn fetch() {
     match hub::fetch_into(Path::new(&std::env::var_os("FOLDER").unwrap())) {
-        Ok(()) => println!("fetched"),
+        Ok(said) => println!("{}\nfetched", said.join("\n")),
         Err(error) => println!("error: {error}"),
     }
 }
@@ -65,7 +65,7 @@ fn a_cached_hub_becomes_idx_files() {
     for name in ["mnist", "fashion-mnist"] {
         let (train, test) = idx::read_folder(&home.path().join("data").join(name), &Device::Cpu).unwrap();
         assert_eq!((train.len(), test.len(), train.shape()), (20, 5, (1, 28, 28)));
-        assert!((0..20).all(|i| train.image(i) == Some(&expected(i)) && usize::from(train.labels()[i]) == i % 10));
+        assert!((0..20).all(|i| train.image(i) == Some(&expected(i)) && train.labels()[i] as usize == i % 10));
     }
     let output = String::from_utf8(child("fetch", home.path()).stdout).unwrap();
     assert!(output.contains("mnist: there already\nfashion-mnist: there already\nfetched"), "{output}");

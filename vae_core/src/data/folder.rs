@@ -135,7 +135,12 @@ pub fn folder(path: impl AsRef<Path>, config: FolderConfig, device: &Device) -> 
     let Tree { root, classes, found } = scan(path)?;
     let most = found.iter().filter(|found| found.problem.is_none()).count().saturating_mul(c * h * w);
     let keep = most as u64 <= config.memory;
-    let mut pixels = Vec::with_capacity(if keep { most } else { 0 });
+    let mut pixels = Vec::new();
+    pixels.try_reserve_exact(if keep { most } else { 0 }).map_err(|_| {
+        let problem =
+            format!("there is no room for {most} bytes of pictures; set `memory` to less, to read them from the disk");
+        Error::file(path, problem)
+    })?;
     let (mut read, mut skipped) = (vec![], vec![]);
     let (block, mut found) = ((BLOCK / (c * h * w)).clamp(rayon::current_num_threads(), 1024), found.into_iter());
     while found.len() > 0 {
