@@ -47,6 +47,27 @@ pub(crate) fn trains_and_resumes<V: Vae, O: Objective + 'static>(
     (whole, history)
 }
 
+/// `q.kl(p, z)` must not be the estimate ln q(z) − ln p(z) itself, but a closed form, perhaps of a part of z only; its mean over
+/// draws z from q must be that of the estimate: for each row within five standard errors.
+pub(crate) fn closed_form(q: &dyn Distribution, p: &dyn Distribution) -> Result<()> {
+    const DRAWS: usize = 4000;
+    let mut random = Random::new(5);
+    let differences = (0..DRAWS).map(|_| {
+        let z = q.sample(&mut random)?.detach();
+        let estimate = (q.log_prob(&z)? - p.log_prob(&z)?)?;
+        Ok((q.kl(p, &z)? - estimate)?.detach())
+    });
+    let differences = Tensor::stack(&differences.collect::<Result<Vec<_>>>()?, 1)?;
+    for row in differences.to_dtype(DType::F64)?.to_vec2::<f64>()? {
+        let mean = row.iter().sum::<f64>() / DRAWS as f64;
+        let variance = row.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / DRAWS as f64;
+        assert!(variance > 1e-6, "the KL is no closed form but the estimate itself");
+        let error = (variance / DRAWS as f64).sqrt();
+        assert!(mean.abs() < 5.0 * error, "the KL is off by {mean} ± {error}");
+    }
+    Ok(())
+}
+
 /// The tensors of a file, as bits.
 fn bits(path: &std::path::Path) -> HashMap<String, Vec<u32>> {
     let numbers = |t: &Tensor| t.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
