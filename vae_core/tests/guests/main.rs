@@ -4,6 +4,7 @@
 
 mod conditional;
 mod harness;
+mod levels;
 mod vq;
 
 use vae_core::prelude::*;
