@@ -5,6 +5,7 @@
 mod conditional;
 mod harness;
 mod levels;
+mod real_nvp;
 mod vq;
 
 use vae_core::prelude::*;
