@@ -5,12 +5,12 @@ use candle_core::Tensor;
 use super::{Kind, Layer};
 use crate::{
     Error, Result,
-    ops::{convolution, cuda::takes, linear},
+    ops::{convolution, cuda::kernels_take, linear},
 };
 
 /// All layers, unless they need the general path.
 pub(super) fn forward(layers: &[Layer], x: &Tensor) -> Result<Option<Tensor>> {
-    if !(takes(x) && layers.iter().all(fits)) {
+    if !(kernels_take(x) && layers.iter().all(fits)) {
         return Ok(None);
     }
     let (mut x, mut last) = (x.contiguous()?, false);
@@ -48,7 +48,7 @@ pub(super) fn pair(layers: &[Layer], x: &Tensor) -> Result<Option<(Tensor, Tenso
 }
 
 fn fits(layer: &Layer) -> bool {
-    layer.parameters.iter().flatten().all(takes)
+    layer.parameters.iter().flatten().all(kernels_take)
 }
 
 fn channels_last(x: &Tensor, last: &mut bool) -> Result<Tensor> {
