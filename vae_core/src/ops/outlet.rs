@@ -206,11 +206,13 @@ mod tests {
         assert!(listed(id) && of(&y.clone()).is_some() && of(&y.detach()).is_none());
         let loss = log_prob(&y, &x.zeros_like().unwrap().narrow(1, 0, 1).unwrap());
         assert!(loss.is_err());
+        drop(y);
         assert!(!listed(id) && way.upgrade().is_none());
 
         // Layers on the output of layers, and a loss on both: the last to go frees all.
         let y = stack::forward(&case.layers, &x).unwrap();
         let (id, loss) = (y.id(), log_prob(&y, &x.narrow(1, 0, 1).unwrap().repeat((1, 4)).unwrap()));
+        drop(y);
         assert!(listed(id));
         drop(loss);
         assert!(!listed(id));
