@@ -2,6 +2,8 @@
 //! trained by the same `Trainer`, with checkpoints, exact resume, history and plot, as what the crate brings along.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod beta_tc;
+mod factor;
 mod harness;
 
 use vae_core::prelude::*;
