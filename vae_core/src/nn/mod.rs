@@ -13,6 +13,7 @@ mod params;
 mod stack;
 #[cfg(test)]
 mod tests;
+mod var_builder;
 
 pub use activation::Activation;
 pub use conv::{Conv2d, Conv2dConfig};
@@ -23,3 +24,4 @@ pub(crate) use outlet::Outlet;
 pub use params::Params;
 pub(crate) use params::finite;
 pub use stack::{Layer, Stack};
+pub use var_builder::var_builder;
