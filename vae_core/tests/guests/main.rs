@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod beta_tc;
+mod candle_nn;
 mod factor;
+mod folder;
 mod harness;
+mod table;
 
 use vae_core::prelude::*;
 
