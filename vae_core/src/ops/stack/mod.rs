@@ -71,7 +71,8 @@ pub(crate) fn forward(layers: &[Layer], x: &Tensor) -> Result<Tensor> {
 
 /// `x` through layers of which the last has two outputs side by side: each by itself, contiguous.
 pub(crate) fn pair(layers: &[Layer], x: &Tensor) -> Result<(Tensor, Tensor)> {
-    let widths = layers.last().map(|layer| layer.parameters.iter().map(|[_, bias]| bias.elem_count()).collect());
+    let widths: Option<Vec<usize>> =
+        layers.last().map(|layer| layer.parameters.iter().map(|[_, bias]| bias.elem_count()).collect());
     let Some(&[first, second]) = widths.as_deref() else {
         return Err(Error::argument("expected layers of which the last has two outputs"));
     };
