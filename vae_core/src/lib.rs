@@ -109,6 +109,6 @@ pub mod prelude {
     pub use crate::optim::{Adam, AdamConfig};
     pub use crate::random::Random;
     pub use crate::train::{History, TrainConfig, Trainer};
-    pub use crate::viz::{Figure, Heatmap, ImageGrid, Plot, Rows, Table};
+    pub use crate::viz::{self, Figure, ImageGrid, Plot, Rows, Table};
     pub use crate::{Error, Result};
 }

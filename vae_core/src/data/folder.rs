@@ -88,7 +88,8 @@ impl FolderConfig {
         Ok(picture.bytes(self.shape().0))
     }
 
-    fn shape(&self) -> (usize, usize, usize) {
+    /// Channels, height and width of what a picture becomes.
+    pub fn shape(&self) -> (usize, usize, usize) {
         (if self.colour { 3 } else { 1 }, self.size.0, self.size.1)
     }
 }

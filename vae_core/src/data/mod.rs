@@ -47,4 +47,4 @@ pub use corrupt::Corruption;
 pub use folder::{Fit, Folder, FolderConfig, Skipped, folder};
 pub use images::Images;
 pub use picture::Picture;
-pub use sources::{Dataset, NAMES, Source, digits, fashion_mnist, garments, load, mnist};
+pub use sources::{Dataset, NAMES, Source, digits, fashion_mnist, garments, is_set, load, mnist};

@@ -137,10 +137,7 @@ pub fn garments(device: &Device) -> Result<Dataset> {
 /// # Errors
 /// When the name is unknown, and as [`mnist`].
 pub fn load(name: &str, device: &Device) -> Result<Dataset> {
-    let name = match name {
-        "fashion" | "fashion_mnist" => "fashion-mnist",
-        name => name,
-    };
+    let name = in_full(name);
     let (embedded, class_names) = match name {
         "mnist" | "digits" => ("digits", DIGITS),
         "fashion-mnist" | "garments" => ("garments", GARMENTS),
@@ -166,6 +163,19 @@ pub fn load(name: &str, device: &Device) -> Result<Dataset> {
     };
     let class_names = class_names.map(String::from).to_vec();
     Ok(Dataset { name: name.to_string(), source, train, test, class_names, remarks })
+}
+
+/// Whether [`load`] knows this name.
+pub fn is_set(name: &str) -> bool {
+    NAMES.contains(&in_full(name))
+}
+
+/// The name for which another stands.
+fn in_full(name: &str) -> &str {
+    match name {
+        "fashion" | "fashion_mnist" => "fashion-mnist",
+        name => name,
+    }
 }
 
 /// Refuses labels of which there is no class: they would index past the class names.
