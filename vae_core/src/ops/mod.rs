@@ -7,9 +7,10 @@
 //!
 //! | room | operation |
 //! |---|---|
-//! | [`linear`], [`convolution`], [`activation`] | layers |
-//! | [`stack`] | layers one after the other, and [`outlet`], where their output leaves them |
-//! | [`gradients`] | the backward pass |
+//! | [`linear`] | a fully connected layer |
+//! | [`convolution`] | a convolution, and the transposed one |
+//! | [`activation`] | bias and nonlinearity of a layer |
+//! | [`stack`] | layers one after the other, as one operation |
 //! | [`bernoulli`] | log-probability of pixels given by logits, and their mean |
 //! | [`gaussian`] | reparameterized draw, and divergence from N(0, I) |
 //! | [`weigh`] | the means of an objective's terms and their weighted sum |
@@ -21,7 +22,8 @@
 //! | [`heap`] | the memory that a process keeps |
 //!
 //! Beside the rooms stands their machinery: [`kernels`], loops over slices on the CPU; [`cuda`], what launches a kernel; [`node`], how
-//! a result becomes an operation of candle's; `compare`, the checks.
+//! a result becomes an operation of candle's; [`gradients`], the backward pass; [`outlet`], how a gradient comes back to layers;
+//! `compare`, the checks.
 
 // Checks are part of the library with the feature, where a failed one panics; without it, the lint holds for all else.
 #![cfg_attr(feature = "cuda", allow(clippy::unwrap_used))]
