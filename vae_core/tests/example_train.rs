@@ -108,7 +108,7 @@ fn trains_on_a_folder_of_pictures() {
     let (ok, text) = train(&["--resume", stopped.to_str().unwrap(), "--epochs", "2"]);
     assert!(ok && text.contains("resuming after epoch 1"), "{text}");
     assert_eq!(read(&stopped, "model.safetensors"), read(&straight, "model.safetensors"));
-    for (model, total) in [("mlp", "74,228"), ("conv", "1,234")] {
+    for (model, total) in [("mlp", "422,536"), ("conv", "277,969")] {
         let shape = ["--data", pictures.to_str().unwrap(), "--size", "8x12", "--grey", "--summary", "--model", model];
         let (ok, text) = train(&shape);
         assert!(ok && text.contains(total), "{text}");

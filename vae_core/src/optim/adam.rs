@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Result,
     nn::{Gradients, Params},
-    ops::{adam, gradients::Gradient},
+    ops::adam,
 };
 
 /// The settings of [`Adam`], with the paper's defaults.
@@ -126,12 +126,9 @@ impl Adam {
         };
         let mut slots = vec![];
         for Slot { var, m, v, .. } in &self.slots {
-            let gradient = match gradients.gradient(var) {
-                Some(Gradient::Tensor(gradient)) => adam::Gradient::Tensor(gradient),
-                Some(Gradient::Numbers(gradient)) => adam::Gradient::Numbers(gradient),
-                None => continue,
-            };
-            slots.push(adam::Slot { theta: var, gradient, m, v });
+            if let Some(gradient) = gradients.gradient(var) {
+                slots.push(adam::Slot { theta: var, gradient, m, v });
+            }
         }
         adam::step(&slots, &update)
     }
