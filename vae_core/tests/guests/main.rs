@@ -5,6 +5,7 @@
 mod beta_tc;
 mod factor;
 mod harness;
+mod iwae;
 
 use vae_core::prelude::*;
 
