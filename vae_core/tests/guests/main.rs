@@ -6,6 +6,7 @@ mod beta_tc;
 mod factor;
 mod harness;
 mod iwae;
+mod vamp;
 
 use vae_core::prelude::*;
 
