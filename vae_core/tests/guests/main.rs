@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod beta_tc;
+mod candle_nn;
 mod factor;
+mod folder;
 mod harness;
 mod iwae;
+mod table;
 mod vamp;
 
 use vae_core::prelude::*;
