@@ -8,9 +8,11 @@ mod conditional;
 mod factor;
 mod folder;
 mod harness;
+mod iwae;
 mod levels;
 mod real_nvp;
 mod table;
+mod vamp;
 mod vq;
 
 use vae_core::prelude::*;
