@@ -102,6 +102,14 @@ fn plots(random: &mut Random) -> Vec<(&'static str, Figure)> {
         .density("0.7 q(z) + 1.5", z.iter().map(|z| z * 0.7 + 1.5), 40)
         .line("p(z)", (-40..=40).map(|i| density(f64::from(i) / 10.0)))
         .vline("mean", 0.0);
+    let wave = |i: i32| (i, 2.0 * (f64::from(i) / 6.0).sin());
+    let clipped = Plot::new("Larger than the range", "x", "y")
+        .line("line", (0..60).map(wave))
+        .points("points", (0..60).map(wave).map(|(x, y)| (x, 1.2 * y)))
+        .band("band", (0..60).map(wave).map(|(x, y)| (x, y - 1.0, y + 1.0)))
+        .error_bars("error bars", [(20, 0.5, 3.0), (40, 1.2, 0.4)])
+        .x_range(5.0, 50.0)
+        .y_range(-1.0, 1.0);
     let counts = Plot::new("KL of each dimension", "KL / nats", "dimensions");
     let hostile = [
         Plot::new("Nothing", "x", "y").into(),
@@ -117,6 +125,7 @@ fn plots(random: &mut Random) -> Vec<(&'static str, Figure)> {
         ("variance", variance.clone().into()),
         ("histogram", histogram.into()),
         ("counts", counts.histogram("latent 20", z.iter().map(|z| z * z), 30).into()),
+        ("clipped", clipped.into()),
         ("hostile", Figure::row(hostile)),
         ("panels", Figure::row([training.into(), variance.into()]).title("A figure of several panels")),
     ]
