@@ -40,7 +40,7 @@ TIMEOUT ?= 1800
 JOBS ?= $(if $(VAE_FAST),2,1)
 LAB_DIR ?= notebooks
 
-.PHONY: setup lab run test test-full test-hub soak parity api tests rust-tests notebook-tests bench check-cuda gpu-bundle kernel-bench data html clean help FORCE
+.PHONY: setup lab run test test-full test-hub soak parity tests rust-tests notebook-tests bench check-cuda gpu-bundle kernel-bench data html clean help FORCE
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/warm ## environment, kernel, warm build and data; quick when there is nothing to do
@@ -56,7 +56,7 @@ run: $(STAMPS)/warm ## one notebook without a browser: NB=path.ipynb [VAE_FAST=1
 
 test: export VAE_FAST = 1
 test: tests ## Rust tests, tests of the tools, and every notebook with VAE_FAST=1
-test-full: tests ## the same, with the notebooks at full length
+test-full: tests ## all tests, with the notebooks at full length
 
 tests: $(STAMPS)/warm $(ENV_STAMPS)/test-packages
 	@tools/phase.sh "Rust tests" $(WITH_CUDA) cargo test --release --workspace $(CARGO_CUDA)
@@ -74,9 +74,6 @@ soak: ## a million damaged files and a hundred killed trainings: a quarter of an
 	cargo build --release -p vae_core --example train
 	cargo test --release -p vae_core --test fuzz --test faults --no-run
 	VAE_SOAK=1 timeout 900 cargo test --release -p vae_core --test fuzz --test faults -- --nocapture
-
-api: ## write the public interface anew into vae_core/api.txt, where a test compares it
-	VAE_API=write cargo test --release -p vae_core --test api
 
 bench: ## time training steps, epochs and inference: [TORCH=/path/to/python] [JSON=FILE] [BENCH_ARGS="--models mlp"]
 	$(WITH_CUDA) cargo run --release -p vae_core $(CARGO_CUDA) --example bench -- $(if $(FLAVOUR),--device cuda) \

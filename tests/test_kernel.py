@@ -96,7 +96,7 @@ def test_the_kernel_of_the_user_stays_as_it_is(printed, user_kernel):
 
 
 def test_a_plain_lib_would_give_wrong_gradients(repository, tmp_path):
-    """The test above has teeth: with the crate as a plain `lib`, each cell has a candle of its own, and gradients go wrong."""
+    """With the crate as a plain `lib`, each cell has a candle of its own and gradients go wrong, which a test of them notices."""
     plain = tmp_path / "plain"
     shutil.copytree(repository / "vae_core", plain / "plain_core", ignore=shutil.ignore_patterns("src", "target"))
     for name in ("Cargo.toml", "Cargo.lock"):

@@ -35,7 +35,7 @@ sizes() {
 }
 
 echo "CUDA toolkit in $CUDA_HOME, for compute capability $CUDA_COMPUTE_CAP"
-phase "machine code of our kernels" "$CUDA_HOME/bin/nvcc" -arch="sm_$CUDA_COMPUTE_CAP" -cubin -o /dev/null vae_core/src/cuda/kernels.cu
+phase "machine code of our kernels" "$CUDA_HOME/bin/nvcc" -arch="sm_$CUDA_COMPUTE_CAP" -cubin -o /dev/null vae_core/src/ops/cuda/kernels.cu
 phase "lints with cuda" cargo clippy "${cuda[@]}" --all-targets --quiet -- -D warnings
 phase "library and tests with cuda" cargo test "${cuda[@]}" --lib --tests --no-run
 phase "programs with cuda" cargo build "${cuda[@]}" --examples

@@ -73,7 +73,7 @@ def report(what: str, seconds: list[float]) -> None:
 
 
 def release_build(folder: str) -> Path:
-    """The same steps and loop as a program of a release build."""
+    """A release build of a program with the steps and the loop that the kernel runs in cells."""
     crate = Path(folder, "bench")
     (crate / "src").mkdir(parents=True)
     manifest = '[package]\nname = "bench"\nversion = "0.0.0"\nedition = "2024"\n[workspace]\n[dependencies]\n'

@@ -15,7 +15,10 @@ fn main() -> ExitCode {
     let given = std::env::args_os().nth(1).map(PathBuf::from);
     let folder = given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("data"));
     match hub::fetch_into(&folder) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(said) => {
+            said.iter().for_each(|line| println!("{line}"));
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("{error}");
             eprintln!(

@@ -4,12 +4,16 @@
 //! cargo run --release -p vae_core --example train -- --model mlp --data mnist --epochs 10 --out runs/mnist
 //! cargo run --release -p vae_core --example train -- --model conv --data fashion-mnist --out runs/fashion
 //! cargo run --release -p vae_core --example train -- --model denoise --corrupt gaussian:0.2 --out runs/denoise
+//! cargo run --release -p vae_core --example train -- --data ~/Pictures/faces --size 48x64 --out runs/faces
 //! ```
 //! | model | layers | trained on |
 //! |---|---|---|
 //! | `mlp` | 784–400–400–20 | the ELBO |
 //! | `conv` | convolutions 1–32–64–72–64 and back, 64 latent dimensions | the ELBO |
 //! | `denoise` | 784–512–40 | corrupted images, `gaussian:0.2` unless `--corrupt` says otherwise |
+//!
+//! `--data` names a set or a folder of PNG and JPEG pictures, which are cropped to `--size` and of which a tenth is the test
+//! set; the models then have that shape instead of 1×28×28, the convolutions mirrored.
 //!
 //! `--corrupt` makes a denoiser of the others too: the encoder sees the corrupted image, the clean one is scored, and
 //! the KL stays in the loss.
@@ -19,7 +23,7 @@
 //! and `arguments.json`; with these, `--resume runs/mnist` is enough to go on after an interruption, and
 //! `--resume runs/mnist --epochs 20` to go on for longer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum, parser::ValueSource};
 use serde::{Deserialize, Serialize};
@@ -32,9 +36,15 @@ struct Arguments {
     /// Which model.
     #[arg(long, value_enum, default_value = "mlp")]
     model: Model,
-    /// Which images: mnist, fashion-mnist, digits or garments.
+    /// Which images: mnist, fashion-mnist, digits or garments, or the path of a folder of pictures.
     #[arg(long, default_value = "mnist")]
     data: String,
+    /// Height and width that the pictures of a folder are cropped to [default: 64x64].
+    #[arg(long, value_name = "HxW", value_parser = size)]
+    size: Option<(usize, usize)>,
+    /// The pictures of a folder in grey instead of colour.
+    #[arg(long)]
+    grey: bool,
     /// How often every training image is seen.
     #[arg(long, default_value_t = 10, value_parser = positive)]
     epochs: usize,
@@ -61,9 +71,9 @@ struct Arguments {
     /// Over how many epochs that weight rises from 0.
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     warmup_epochs: f64,
-    /// Images held out of training, to validate on.
-    #[arg(long, default_value_t = 5000)]
-    validation: usize,
+    /// Images held out of training, to validate on [default: 5000, or a tenth where that is fewer].
+    #[arg(long)]
+    validation: Option<usize>,
     /// Stop after so many epochs without a better validation loss.
     #[arg(long)]
     early_stopping: Option<usize>,
@@ -103,6 +113,13 @@ fn positive(text: &str) -> Result<usize, String> {
         Ok(value) => Ok(value),
         Err(_) => Err("is not a whole number".into()),
     }
+}
+
+/// "48x64": height and width.
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let (height, width) = text.split_once('x').ok_or("expected height x width, such as 48x64")?;
+    let side = |text| positive(text).map_err(|problem| format!("the side {text:?} {problem}"));
+    Ok((side(height)?, side(width)?))
 }
 
 fn main() -> std::process::ExitCode {
@@ -152,20 +169,56 @@ fn run(arguments: Arguments) -> Result<()> {
         Model::Denoise => (vec![512], 40),
     };
     let latent = arguments.latent.unwrap_or(latent);
+    let pictures = pictures(&arguments)?;
+    let image = pictures.as_ref().map_or((1, 28, 28), FolderConfig::shape);
     match arguments.model {
         Model::Conv if arguments.hidden.is_some() => {
             Err(Error::Argument("--hidden is for the models mlp and denoise; the layers of conv are fixed".into()))
         }
         Model::Conv => {
-            let config = ConvVaeConfig { latent, ..Default::default() };
+            let config = match pictures {
+                None => ConvVaeConfig { latent, ..Default::default() },
+                Some(_) => ConvVaeConfig::mirrored(image, &[(32, 1), (64, 2), (72, 2), (64, 1)], latent)?,
+            };
             choose(&arguments, ConvVae::new(config, &device, arguments.seed)?)
         }
         Model::Mlp | Model::Denoise => {
             let hidden = arguments.hidden.clone().unwrap_or(hidden);
-            let config = MlpVaeConfig { hidden, latent, ..Default::default() };
+            let config = MlpVaeConfig { image, hidden, latent, ..Default::default() };
             choose(&arguments, MlpVae::new(config, &device, arguments.seed)?)
         }
     }
+}
+
+/// How the pictures of a folder are read, where `--data` names one and no set.
+fn pictures(arguments: &Arguments) -> Result<Option<FolderConfig>> {
+    let (name, names) = (&*arguments.data, data::NAMES.join(", "));
+    let is_set = data::is_set(name);
+    if is_set && (arguments.size.is_some() || arguments.grey) {
+        return Err(Error::Argument(format!(
+            "--size and --grey are for folders of pictures; {name} is a set of 1×28×28"
+        )));
+    }
+    if !is_set && !Path::new(name).exists() {
+        return Err(Error::Argument(format!(
+            "--data {name}: no set has that name, and no folder: expected {names}, or the path of a folder of pictures"
+        )));
+    }
+    let size = arguments.size.unwrap_or(FolderConfig::default().size);
+    Ok((!is_set).then(|| FolderConfig { size, colour: !arguments.grey, ..Default::default() }))
+}
+
+/// Images to train on and to test with, and the first thousand of the latter.
+fn sets(arguments: &Arguments, device: &Device) -> Result<(Box<dyn Data>, Box<dyn Data>, Images)> {
+    let Some(config) = pictures(arguments)? else {
+        let Dataset { train, test, .. } = data::load(&arguments.data, device)?.rehearsal(2_000, 500);
+        let shown = test.take(1_000);
+        return Ok((Box::new(train), Box::new(test), shown));
+    };
+    let all = data::folder(&arguments.data, config, device)?;
+    let (train, test) = all.split((all.len() / 10).max(1), arguments.seed)?;
+    let shown = test.images(&(0..test.len().min(1_000)).collect::<Vec<_>>())?;
+    Ok((Box::new(train), Box::new(test), shown))
 }
 
 /// Chooses the objective.
@@ -193,13 +246,13 @@ fn train(
         return Ok(());
     };
     let seed = arguments.seed;
-    let dataset = data::load(&arguments.data, vae.device())?.rehearsal(2_000, 500);
+    let (images, test, shown) = sets(arguments, vae.device())?;
     let mut trainer = Trainer::new(objective).checkpoints(folder).config(TrainConfig {
         epochs: arguments.epochs,
         batch_size: arguments.batch_size,
         adam: AdamConfig { learning_rate: arguments.learning_rate, ..Default::default() },
         seed,
-        validation: arguments.validation,
+        validation: arguments.validation.unwrap_or((images.len() / 10).min(5_000)),
         early_stopping: arguments.early_stopping,
         keep_best: arguments.early_stopping.is_some(),
         clip_gradient: arguments.clip_gradient,
@@ -212,19 +265,19 @@ fn train(
         let noted = serde_json::to_string_pretty(arguments).map_err(|error| Error::Argument(error.to_string()))?;
         trainer = trainer.note("arguments.json", noted);
     }
-    let history = trainer.fit(&mut vae, &dataset.train)?;
+    let history = trainer.fit(&mut vae, &*images)?;
 
-    let test = evaluate(&objective, &vae, &dataset.test, arguments.binarize, seed)?;
+    let test = evaluate(&objective, &vae, &*test, arguments.binarize, seed)?;
     let Means { elbo, reconstruction, kl, .. } = test;
     println!("test ELBO {elbo:.2} = reconstruction {reconstruction:.2} - KL {kl:.2} nats per image");
     vae.save(folder.join("model.safetensors"))?;
     history.plot().save(folder.join("curves.svg"))?;
 
-    let originals = dataset.test.first(10)?;
+    let originals = shown.first(10)?;
     let mut rows = vec![originals.clone()];
     let mut random = Random::new(seed);
     if let Some(corruption) = corruption {
-        let clean = dataset.test.first(1_000)?;
+        let clean = shown.tensor()?;
         let noisy = corruption.apply(&clean, &mut random)?;
         println!("corrupted with {corruption}: {}", eval::recon::Quality::of(&noisy, &clean)?);
         println!("denoised: {}", eval::recon::Quality::of(&vae.reconstruct(&noisy)?, &clean)?);

@@ -1,4 +1,6 @@
-//! Which device, and saying which.
+//! Which device, and why.
+
+use std::fmt;
 
 use candle_core::Device;
 
@@ -7,11 +9,27 @@ use crate::{Error, Result};
 /// The environment variable that chooses a device: `cpu`, `cuda` or `metal`.
 const VARIABLE: &str = "VAE_CORE_DEVICE";
 
-/// The fastest device that this build can use: CUDA, then Metal, then the CPU. Prints one line that says which.
+/// A device, and why it was chosen. Shown as "device: CPU (2 threads)", with the reason where there is one to give.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// The device.
+    pub device: Device,
+    /// What was asked for, and what stood against another device; empty when nothing did.
+    pub why: String,
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = if self.why.is_empty() { "" } else { "; " };
+        write!(f, "device: {}{separator}{}", describe(&self.device), self.why)
+    }
+}
+
+/// The fastest device that this build can use: CUDA, then Metal, then the CPU. [`choose`] also says why.
 ///
 /// CUDA and Metal need the feature of that name and a device that answers; when a build has the feature and the device
-/// does not answer, the line says why and the CPU is returned. `VAE_CORE_DEVICE=cpu` in the environment keeps to the
-/// CPU; `cuda` and `metal` ask for that device and go on with the CPU, saying why, where it cannot be had.
+/// does not answer, the CPU is returned. `VAE_CORE_DEVICE=cpu` in the environment keeps to the CPU; `cuda` and `metal` ask
+/// for that device and go on with the CPU where it cannot be had.
 ///
 /// However often it is called, the CUDA device is the same, so that tensors of different cells go together (candle takes two
 /// devices that were made one after the other for different ones).
@@ -25,10 +43,15 @@ const VARIABLE: &str = "VAE_CORE_DEVICE";
 /// # Errors
 /// [`Error::Argument`] when `VAE_CORE_DEVICE` names no device.
 pub fn best_device() -> Result<Device> {
-    let wanted = std::env::var(VARIABLE).unwrap_or_default();
-    let (device, why) = choose(&wanted)?;
-    println!("device: {}{why}", describe(&device));
-    Ok(device)
+    Ok(choose()?.device)
+}
+
+/// The device that [`best_device`] returns, with the reasons.
+///
+/// # Errors
+/// [`Error::Argument`] when `VAE_CORE_DEVICE` names no device.
+pub fn choose() -> Result<Choice> {
+    choose_by(&std::env::var(VARIABLE).unwrap_or_default())
 }
 
 /// A device in words: "CPU (2 threads)", "CUDA device 0, NVIDIA H200", "Metal device".
@@ -46,55 +69,33 @@ pub fn describe(device: &Device) -> String {
     }
 }
 
-fn choose(wanted: &str) -> Result<(Device, String)> {
+fn choose_by(wanted: &str) -> Result<Choice> {
     if !["", "cpu", "cuda", "metal"].contains(&wanted) {
         return Err(Error::argument(format!("{VARIABLE} is {wanted:?}: expected cpu, cuda, metal or nothing")));
     }
     if wanted == "cpu" {
-        return Ok((Device::Cpu, format!(", as {VARIABLE} asks")));
+        return Ok(Choice { device: Device::Cpu, why: format!("{VARIABLE} asks for it") });
     }
-    let mut why = String::new();
+    let mut why = vec![];
     #[cfg(feature = "cuda")]
     if wanted != "metal" {
-        match cuda() {
-            Ok(device) => return Ok((device, why)),
-            Err(error) => why += &format!("; CUDA is built in but cannot be used: {}", reason(&error.to_string())),
+        match crate::ops::first_gpu() {
+            Ok(device) => return Ok(Choice { device, why: why.join("; ") }),
+            Err(error) => why.push(format!("CUDA is built in but cannot be used: {}", reason(&error.to_string()))),
         }
     }
     #[cfg(feature = "metal")]
     if wanted != "cuda" {
         match Device::new_metal(0) {
-            Ok(device) => return Ok((device, why)),
-            Err(error) => why += &format!("; Metal is built in but did not start: {error}"),
+            Ok(device) => return Ok(Choice { device, why: why.join("; ") }),
+            Err(error) => why.push(format!("Metal is built in but did not start: {error}")),
         }
     }
     let built = [("cuda", cfg!(feature = "cuda")), ("metal", cfg!(feature = "metal"))];
     if built.contains(&(wanted, false)) {
-        why += &format!("; {VARIABLE} asks for {wanted}, but vae_core was built without the feature `{wanted}`");
+        why.push(format!("{VARIABLE} asks for {wanted}, but vae_core was built without the feature `{wanted}`"));
     }
-    Ok((Device::Cpu, why))
-}
-
-/// The first GPU, after a computation on it that came out right: the same device each time.
-#[cfg(feature = "cuda")]
-fn cuda() -> Result<Device> {
-    static FIRST: std::sync::Mutex<Option<Device>> = std::sync::Mutex::new(None);
-    let mut first = FIRST.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(device) = &*first {
-        return Ok(device.clone());
-    }
-    // With a stream of its own, work from any thread is done in the order in which it was asked for. candle's `new_cuda` has
-    // a stream for each thread, and nothing between them.
-    let device = Device::new_cuda_with_stream(0)?;
-    // SAFETY: the events are for tensors that are used on several streams; this device and all its tensors have one.
-    #[allow(unsafe_code)]
-    unsafe {
-        device.as_cuda_device()?.disable_event_tracking();
-    }
-    crate::ops::cuda::keep_memory(&device)?;
-    crate::ops::cuda::probe(&device)?;
-    *first = Some(device.clone());
-    Ok(device)
+    Ok(Choice { device: Device::Cpu, why: why.join("; ") })
 }
 
 /// What an error of the driver means, where that is known, on one line.
@@ -129,14 +130,16 @@ mod tests {
     /// The CPU can be asked for, is what is left when an accelerator is not built in, and says so; other names are refused.
     #[test]
     fn the_variable_chooses() {
-        let (device, why) = choose("cpu").unwrap();
-        assert!(device.is_cpu() && why.contains("VAE_CORE_DEVICE"));
-        assert!(choose("gpu").unwrap_err().to_string().contains("expected cpu, cuda, metal"));
-        assert!(describe(&device).starts_with("CPU ("));
+        let asked = choose_by("cpu").unwrap();
+        assert!(asked.device.is_cpu());
+        let line = asked.to_string();
+        assert!(line.starts_with("device: CPU (") && line.ends_with("; VAE_CORE_DEVICE asks for it"), "{line}");
+        assert!(choose_by("gpu").unwrap_err().to_string().contains("expected cpu, cuda, metal"));
         #[cfg(not(any(feature = "cuda", feature = "metal")))]
         {
-            assert_eq!(choose("").unwrap().1, "");
-            assert!(choose("cuda").unwrap().1.contains("without the feature `cuda`"));
+            let free = choose_by("").unwrap();
+            assert!(free.why.is_empty() && free.to_string().ends_with(" threads)"), "{free}");
+            assert!(choose_by("cuda").unwrap().why.contains("without the feature `cuda`"));
         }
     }
 
@@ -144,9 +147,9 @@ mod tests {
     #[cfg(feature = "cuda")]
     #[test]
     fn cuda_is_there_or_says_why_not() {
-        let [(first, why), (second, _)] = [choose("cuda").unwrap(), choose("").unwrap()];
-        assert!(first.same_device(&second));
-        if first.is_cuda() {
+        let [Choice { device, why }, second] = ["cuda", ""].map(|wanted| choose_by(wanted).unwrap());
+        assert!(device.same_device(&second.device));
+        if device.is_cuda() {
             assert_eq!(why, "");
         } else {
             assert!(why.contains("CUDA is built in but cannot be used: "), "{why}");

@@ -9,21 +9,25 @@
 //!
 //! # The map
 //!
-//! Each module uses only those above it.
+//! Each module uses only those above it; `tests/arrows.rs` holds them to it. What is not a link is private.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`device`], [`random`] | which device, and saying which; seeded noise, explicit and passed in |
-//! | [`data`] | MNIST, Fashion-MNIST and their embedded stand-ins; images kept as bytes, seeded batches |
+//! | `error` | [`Error`]: what was expected, what came and what to do |
+//! | `ops` | the operations, a room each: formula, reference, CPU path, CUDA path; alone in knowing what kind a device is |
+//! | [`device`] | which device, and why |
+//! | [`random`] | seeded noise, explicit and passed in |
 //! | [`distributions`] | the distributions of encoder and decoder, with their log-probabilities and divergences |
 //! | [`nn`] | layers, and the parameters that they share out |
+//! | `io` | files that are whole or not there, checksums, PyTorch's names |
+//! | [`data`] | MNIST, Fashion-MNIST and their embedded stand-ins, folders of pictures; images kept as bytes, seeded batches |
 //! | [`models`] | encoder and decoder, and nothing else: a model does not know its loss |
-//! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |
 //! | [`optim`] | Adam |
+//! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
 //! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors |
-//! | [`notebook`] | comparisons for check cells and exercises |
 //! | [`viz`] | figures that a notebook shows and a file keeps |
+//! | [`notebook`] | loaders that say what they found; comparisons for check cells and exercises |
 //!
 //! # Train one
 //!
@@ -53,14 +57,13 @@
 //!
 //! # What it does not do
 //!
-//! It is no general deep-learning framework (that is candle), loads no pictures but the sets named above, PNG files one by
-//! one ([`data::Picture`]) and what [`data::Images::new`] is given, and trains on one device at a time.
+//! It is no general deep-learning framework (that is candle), loads no pictures but the sets named above, PNG and JPEG files
+//! ([`data::folder()`], [`data::Picture`]) and what [`data::Images::new`] is given, and trains on one device at a time.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-// The checks of `tests/cuda` are unit tests, too.
-#[cfg(test)]
-extern crate self as vae_core;
-
+#[cfg(any(test, feature = "cuda"))]
+#[doc(hidden)]
+pub mod cuda_checks;
 pub mod data;
 pub mod device;
 pub mod distributions;
@@ -90,18 +93,22 @@ pub use serde_json;
 pub mod prelude {
     pub use crate::candle::{DType, Device, Shape, Tensor, Var};
     pub use crate::check;
-    pub use crate::data::{self, Batch, Corruption, Data, Dataset, Images, Picture, binarize};
-    pub use crate::device::best_device;
+    pub use crate::data::{Batch, Corruption, Data, Dataset, Fit, Folder, FolderConfig, Images, Picture, binarize};
     pub use crate::distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Distribution, Gaussian};
     pub use crate::eval::{self, Detector, DetectorConfig, Ranking, Score, Threshold, scores};
     pub use crate::models::{ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Observation, Vae};
     pub use crate::nn::{
-        Activation, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, Layer, Linear, Params, Stack,
+        Activation, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, CustomLayer, Layer, LayerNorm,
+        Linear, Params, Residual, Stack,
+    };
+    pub use crate::notebook::{
+        best_device,
+        data::{self, Rehearsal},
     };
     pub use crate::objectives::{Criterion, Denoising, Elbo, Means, Objective, Terms, evaluate};
     pub use crate::optim::{Adam, AdamConfig};
     pub use crate::random::Random;
     pub use crate::train::{History, TrainConfig, Trainer};
-    pub use crate::viz::{Figure, Heatmap, ImageGrid, Plot, Rows, Table};
+    pub use crate::viz::{self, Figure, ImageGrid, Plot, Rows, Table};
     pub use crate::{Error, Result};
 }

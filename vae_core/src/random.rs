@@ -15,7 +15,7 @@
 //! | the same bits: noise, weights, losses, samples, scores | one machine's CPU, from run to run, with any number of threads (`RAYON_NUM_THREADS`), in a notebook and in a release build, and when a run is stopped and resumed |
 //! | the same uniform numbers, permutations, batches, splits and streams, bit for bit | every machine |
 //! | the same normal numbers, to the last digit or two | every machine: ln, sin and cos are the system's |
-//! | the same result of one operation, to rounding | CPUs with other instructions (AVX-512, AVX2, NEON; see [`performance`](crate::performance)), other devices, a build without `avx512` or with `accelerate` or `mkl` |
+//! | the same result of one operation, to rounding | CPUs with other instructions (AVX-512, AVX2, NEON; docs/performance.md says why), other devices, a build without `avx512` or with `accelerate` or `mkl` |
 //!
 //! Training magnifies rounding: in the last row, weights drift apart step by step, and after some epochs two runs agree in
 //! what they have learned (an ELBO to a fraction of a nat), not in their digits. CUDA and Metal need not even repeat
@@ -37,17 +37,12 @@
 //! ```
 
 use candle_core::{Device, Shape, Tensor};
-use rand::{Rng, RngCore, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
+use rand::{Rng, RngCore};
 
-use crate::{Result, ops::cuda};
-
-/// Values that one position of the generator fills; part of the definition of the stream, so not a tuning knob.
-const BLOCK: usize = 4096;
-
-/// Values that one task fills: a part of a block, begun in its middle. An even number, for pairs of normal numbers.
-const TASK: usize = 512;
+use crate::{
+    Result,
+    ops::noise::{Kind, fill, generator, noise, positions},
+};
 
 /// A seeded generator of uniform and normal numbers.
 #[derive(Clone, Debug)]
@@ -70,54 +65,28 @@ impl Random {
     /// The child number `index`: the same for the same parent and index, wherever the parent stands, and independent of
     /// its siblings.
     pub fn stream(&self, index: u64) -> Self {
-        let mut parent = ChaCha8Rng::from_seed(self.seed);
-        // Children take the upper half of the 64-bit stream numbers, blocks of values the lower half.
-        parent.set_stream(1 << 63 | index);
+        // Children take the upper half of the 64-bit positions, values the lower half.
+        let mut parent = generator(self.seed, 1 << 63 | index);
         let mut seed = [0; 32];
         parent.fill_bytes(&mut seed);
         Self { seed, drawn: 0, alike: false }
     }
 
-    /// The ChaCha8 generator of the next block of values.
-    fn next_block(&mut self, blocks: u64) -> impl Fn(u64) -> ChaCha8Rng + Sync + use<> {
-        let (seed, first) = (self.seed, self.drawn);
-        self.drawn += blocks;
-        move |block| {
-            let mut rng = ChaCha8Rng::from_seed(seed);
-            rng.set_stream(first + block);
-            rng
-        }
-    }
-
-    fn fill(&mut self, values: &mut [f32], write: impl Fn(&mut ChaCha8Rng, &mut [f32]) + Sync) {
-        let block = self.next_block(values.len().div_ceil(BLOCK) as u64);
-        values.par_chunks_mut(TASK).enumerate().for_each(|(i, chunk)| {
-            let start = i * TASK;
-            let mut rng = block((start / BLOCK) as u64);
-            // Each value takes one word of 32 bits.
-            rng.set_word_pos((start % BLOCK) as u128);
-            write(&mut rng, chunk);
-        });
+    /// The next `count` positions of the generator: the first of them.
+    fn advance(&mut self, count: u64) -> u64 {
+        let first = self.drawn;
+        self.drawn += count;
+        first
     }
 
     /// Fills `values` with draws from U[0, 1).
     pub fn fill_uniform(&mut self, values: &mut [f32]) {
-        self.fill(values, |rng, chunk| chunk.fill_with(|| rng.random()));
+        fill(Kind::Uniform, self.seed, self.advance(positions(values.len())), values);
     }
 
     /// Fills `values` with draws from N(0, 1), by the Box–Muller transform (Box & Muller 1958).
     pub fn fill_normal(&mut self, values: &mut [f32]) {
-        self.fill(values, |rng, chunk| {
-            for pair in chunk.chunks_mut(2) {
-                // 1 − U[0, 1) is in (0, 1], where the logarithm is finite.
-                let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
-                let (sin, cos) = (std::f32::consts::TAU * rng.random::<f32>()).sin_cos();
-                pair[0] = radius * cos;
-                if let Some(second) = pair.get_mut(1) {
-                    *second = radius * sin;
-                }
-            }
-        });
+        fill(Kind::Normal, self.seed, self.advance(positions(values.len())), values);
     }
 
     /// A generator of the same numbers of which all rows of a tensor are one draw: what comes of an item then does not depend on
@@ -137,52 +106,32 @@ impl Random {
 
     /// A float32 tensor of draws from U[0, 1).
     pub fn uniform(&mut self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
-        self.tensor(false, shape.into(), device)
+        self.tensor(Kind::Uniform, shape.into(), device)
     }
 
     /// A float32 tensor of draws from N(0, 1).
     pub fn normal(&mut self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
-        self.tensor(true, shape.into(), device)
+        self.tensor(Kind::Normal, shape.into(), device)
     }
 
-    fn tensor(&mut self, normal: bool, shape: Shape, device: &Device) -> Result<Tensor> {
+    fn tensor(&mut self, kind: Kind, shape: Shape, device: &Device) -> Result<Tensor> {
         if std::mem::take(&mut self.alike) {
-            let row = self.tensor(normal, shape.dims().get(1..).unwrap_or_default().into(), device);
+            let row = self.tensor(kind, shape.dims().get(1..).unwrap_or_default().into(), device);
             self.alike = true;
             return Ok(row?.broadcast_as(shape)?.contiguous()?);
         }
-        if let Some(noise) = self.on_device(normal, &shape, device)? {
-            return Ok(noise);
-        }
-        let mut values = vec![0.0; shape.elem_count()];
-        if normal {
-            self.fill_normal(&mut values)
-        } else {
-            self.fill_uniform(&mut values)
-        }
-        Ok(Tensor::from_vec(values, shape, device)?)
-    }
-
-    /// The same numbers made by a kernel on the device, where there is one.
-    fn on_device(&mut self, normal: bool, shape: &Shape, device: &Device) -> Result<Option<Tensor>> {
-        let count = shape.elem_count();
-        if !cuda::on(device) || count == 0 {
-            return Ok(None);
-        }
-        let first = self.drawn;
-        self.drawn += count.div_ceil(BLOCK) as u64;
-        cuda::noise::noise(self.seed, first, normal, shape.clone(), device).map(Some)
+        noise(kind, self.seed, self.advance(positions(shape.elem_count())), shape, device)
     }
 
     /// An integer drawn uniformly from `0..n`; 0 when `n` is 0 or 1.
     pub fn below(&mut self, n: usize) -> usize {
-        let mut rng = self.next_block(1)(0);
+        let mut rng = generator(self.seed, self.advance(1));
         if n < 2 { 0 } else { rng.random_range(0..n as u64) as usize }
     }
 
     /// The numbers `0..n` in random order.
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
-        let mut rng = self.next_block(1)(0);
+        let mut rng = generator(self.seed, self.advance(1));
         let mut order: Vec<usize> = (0..n).collect();
         for i in (1..n).rev() {
             order.swap(i, rng.random_range(0..=i as u64) as usize);
@@ -192,7 +141,7 @@ impl Random {
 
     /// A generator with the interface of the `rand` crate, for code that draws one number at a time.
     pub fn rng(&mut self) -> impl Rng + use<> {
-        self.next_block(1)(0)
+        generator(self.seed, self.advance(1))
     }
 }
 
@@ -218,35 +167,6 @@ mod tests {
         let (mean, variance) = moments(&values);
         assert!((mean - 0.5).abs() < 1.5e-3 && (variance - 1.0 / 12.0).abs() < 4e-4, "{mean} {variance}");
         assert!(values.iter().all(|x| (0.0..1.0).contains(x)));
-    }
-
-    /// The bits are the same with one thread and with several, and for a slice that ends inside a block.
-    #[test]
-    fn bits_do_not_depend_on_threads() {
-        let draw = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let mut values = vec![0.0; 3 * BLOCK + 17];
-            pool.install(|| Random::new(7).fill_normal(&mut values));
-            values
-        };
-        let one = draw(1);
-        assert!([2, 3, 4].iter().all(|&n| draw(n) == one));
-        let mut odd = vec![0.0; 17];
-        Random::new(7).fill_normal(&mut odd);
-        assert_eq!(odd[..16], one[..16]);
-    }
-
-    /// The values are those of one generator for each block of 4096, read from its beginning.
-    #[test]
-    fn tasks_are_parts_of_blocks() {
-        let mut random = Random::new(7);
-        let mut values = vec![0.0; 2 * BLOCK + TASK + 5];
-        random.fill_uniform(&mut values);
-        let block = Random::new(7).next_block(3);
-        for (b, values) in values.chunks(BLOCK).enumerate() {
-            let mut rng = block(b as u64);
-            assert!(values.iter().all(|&value| value == rng.random::<f32>()));
-        }
     }
 
     /// Children differ from each other, from their parent, and do not depend on where the parent stands.

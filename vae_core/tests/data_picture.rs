@@ -88,6 +88,21 @@ fn sizes() {
     assert!(picture.tensor((2, 40, 56), &Device::Cpu).unwrap_err().to_string().contains("not 2"));
 }
 
+/// Cropping takes the middle, in colour as in grey, and refuses the sides that resizing refuses.
+#[test]
+fn crops() {
+    let folder = Folder::new();
+    let path = folder.png(GrayImage::from_fn(2, 4, |_, y| Luma([[0, 51, 102, 255][y as usize]])));
+    let picture = Picture::open(&path).unwrap();
+    assert_eq!(values(&picture.clone().crop(2, 2).unwrap(), (1, 2, 2)), [0.2, 0.2, 0.4, 0.4]);
+    assert_eq!(values(&picture.clone().crop(4, 2).unwrap(), (1, 4, 2))[6..], [1.0, 1.0]);
+    assert_eq!(
+        values(&picture.clone().crop(1, 1).unwrap(), (3, 1, 1)),
+        [0.3, 0.3, 0.3].map(|x: f32| (x * 255.0).round() / 255.0)
+    );
+    assert!(picture.crop(0, 28).unwrap_err().to_string().contains("1 to 4096"));
+}
+
 fn refusal(path: &Path) -> String {
     let text = Picture::open(path).unwrap_err().to_string();
     assert!(text.contains(&path.display().to_string()), "{text}");
@@ -101,11 +116,10 @@ fn hostile_files() {
     let folder = Folder::new();
     refusal(&folder.0.path().join("none.png"));
     refusal(folder.0.path());
-    for (name, bytes) in
-        [("empty.png", &b""[..]), ("text.png", b"hello"), ("photo.png", b"\xff\xd8\xff\xe0\0\x10JFIF\0")]
-    {
-        assert!(refusal(&folder.file(name, bytes)).contains("convert it as PNG"), "{name}");
+    for (name, bytes) in [("empty.png", &b""[..]), ("text.png", b"hello"), ("film.png", b"GIF89a")] {
+        assert!(refusal(&folder.file(name, bytes)).contains("convert it as one of them"), "{name}");
     }
+    assert!(refusal(&folder.file("photo.png", b"\xff\xd8\xff\xe0\0\x10JFIF\0")).contains("is cut short"));
     let good = std::fs::read(folder.png(GrayImage::from_fn(30, 30, |x, y| Luma([(x * y) as u8])))).unwrap();
     for end in (8..good.len() - 12).step_by(9) {
         refusal(&folder.file("cut.png", &good[..end]));
@@ -124,7 +138,7 @@ fn hostile_files() {
     let crc = crc32(&huge[12..29]);
     huge[29..33].copy_from_slice(&crc.to_be_bytes());
     let text = refusal(&folder.file("huge.png", &huge));
-    assert!(text.contains("4096×4096"), "{text}");
+    assert!(text.contains("sides of 16384 pixels"), "{text}");
     // No pixels at all.
     let mut none = good;
     none[16..24].fill(0);

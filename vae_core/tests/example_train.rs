@@ -4,6 +4,8 @@
 
 use std::{path::Path, process::Command};
 
+use vae_core::image::{Rgb, RgbImage};
+
 /// Runs the example as a quick rehearsal on embedded digits. Returns whether it succeeded, and what it printed.
 fn train(arguments: &[&str]) -> (bool, String) {
     let test = std::env::current_exe().unwrap();
@@ -85,6 +87,34 @@ fn denoises_and_resumes() {
     assert!(!ok && text.contains("salt-and-pepper:0.2") && text.contains("blur:1.0"), "{text}");
 }
 
+/// A folder of pictures is data like a set: the model takes its shape, and the run resumes by its folder alone, as straight.
+#[test]
+fn trains_on_a_folder_of_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    std::fs::create_dir(&pictures).unwrap();
+    for i in 0..60u32 {
+        let picture = RgbImage::from_fn(20 + i % 5, 30, |x, y| Rgb([(4 * i) as u8, (9 * x) as u8, (7 * y) as u8]));
+        picture.save(pictures.join(format!("{i}.{}", ["png", "jpg"][(i % 2) as usize]))).unwrap();
+    }
+    std::fs::write(pictures.join("notes.txt"), "none").unwrap();
+    let [straight, stopped] = ["straight", "stopped"].map(|name| folder.path().join(name));
+    for (out, epochs) in [(&straight, "2"), (&stopped, "1")] {
+        let arguments = ["--data", pictures.to_str().unwrap(), "--size", "8x12", "--hidden", "16", "--latent", "4"];
+        let (ok, text) = train(&[&arguments[..], &["--epochs", epochs, "--out", out.to_str().unwrap()]].concat());
+        assert!(ok && text.contains("pictures: 60 pictures of 3×8×12, 0.0 MB in memory; 1 left out"), "{text}");
+        assert!(text.contains("notes.txt: is neither a PNG nor a JPEG") && text.contains("test ELBO"), "{text}");
+    }
+    let (ok, text) = train(&["--resume", stopped.to_str().unwrap(), "--epochs", "2"]);
+    assert!(ok && text.contains("resuming after epoch 1"), "{text}");
+    assert_eq!(read(&stopped, "model.safetensors"), read(&straight, "model.safetensors"));
+    for (model, total) in [("mlp", "422,536"), ("conv", "277,969")] {
+        let shape = ["--data", pictures.to_str().unwrap(), "--size", "8x12", "--grey", "--summary", "--model", model];
+        let (ok, text) = train(&shape);
+        assert!(ok && text.contains(total), "{text}");
+    }
+}
+
 /// A run that is refused leaves nothing behind where nothing was, and the earlier arguments where there were some.
 #[test]
 fn a_refused_run_leaves_no_arguments() {
@@ -116,7 +146,11 @@ fn bad_arguments_are_named() {
         (vec!["--batch-size", "0", "--out", out], vec!["--batch-size", "1 or more"]),
         (vec!["--epochs", "many", "--out", out], vec!["--epochs", "whole number"]),
         (vec!["--model", "gan", "--out", out], vec!["--model", "gan", "mlp"]),
-        (vec!["--data", "cifar", "--out", out], vec!["cifar", "mnist"]),
+        (vec!["--data", "cifar", "--out", out], vec!["cifar", "mnist", "folder of pictures"]),
+        (vec!["--data", empty, "--out", out], vec!["holds no PNG or JPEG picture"]),
+        (vec!["--data", empty, "--size", "64", "--out", out], vec!["--size", "48x64"]),
+        (vec!["--data", empty, "--size", "0x64", "--out", out], vec!["--size", "1 or more"]),
+        (vec!["--data", "digits", "--grey", "--out", out], vec!["--grey", "digits"]),
         (vec!["--learning-rate", "-1", "--data", "digits", "--out", out], vec!["learning"]),
         (vec!["--data", "digits"], vec!["--out"]),
         (vec!["--corrupt", "rain:3", "--out", out], vec!["rain:3", "gaussian:0.2", "mask:10"]),

@@ -16,7 +16,7 @@ fn images(n: usize) -> Images {
         let noise: Vec<f32> = random.uniform(36, &CPU).unwrap().to_vec1().unwrap();
         let on = |i: usize| if vertical == 1 { i % 6 == line } else { i / 6 == line };
         pixels.extend((0..36).map(|i| if on(i) { 230 } else { (noise[i] * 20.0) as u8 }));
-        labels.push(vertical as u8);
+        labels.push(vertical as u32);
     }
     Images::new(pixels, labels, (1, 6, 6), &CPU).unwrap()
 }

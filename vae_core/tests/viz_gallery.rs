@@ -7,9 +7,10 @@ use vae_core::{
     candle::{Device, Tensor},
     data,
     objectives::Means,
+    plotters::prelude::*,
     random::Random,
     train::{EpochRecord, History},
-    viz::{Figure, Heatmap, ImageGrid, Plot, Rows, Table},
+    viz::{self, Figure, ImageGrid, Plot, Rows, Table},
 };
 
 /// Blurred strokes, something like digits: (n, 1, 28, 28).
@@ -137,29 +138,67 @@ fn maps(random: &mut Random) -> Vec<(&'static str, Figure)> {
         let plot = Plot::new("Latent map", "z₁", "z₂").points_by_class(&xy, &labels, &names).unwrap();
         Figure::from(plot.size(520, 520))
     };
-    let distance = |i: i32| f64::from((i % 6 - i / 6).abs());
-    let covariance: Vec<f64> = (0..36).map(|i| 1.2 * (-distance(i) / 2.0).exp() * (distance(i) * 1.8).cos()).collect();
-    let covariance = Tensor::from_vec(covariance, (6, 6), &Device::Cpu).unwrap();
-    let gap = |x: f64, y: f64| match x * x + y * y {
-        r if r < 0.02 => f64::NAN,
-        _ => (x - 0.5).powi(2) + 0.5 * (y + 0.3).powi(2),
-    };
-    let gaps =
-        (0..4800).map(|i| gap(f64::from(i % 80) / 20.0 - 2.0, f64::from(i / 80) / 15.0 - 2.0)).collect::<Vec<_>>();
-    let gaps = Tensor::from_vec(gaps, (60, 80), &Device::Cpu).unwrap();
-    let heatmaps = [
-        Heatmap::new("Posterior covariance", "latent dimension", "latent dimension", "covariance", &covariance)
-            .unwrap()
-            .centered()
-            .values()
-            .into(),
-        Heatmap::new("Gap of the ELBO", "mean of q", "log-variance of q", "gap / nats", &gaps)
-            .unwrap()
-            .x_range(-2.0, 1.95)
-            .y_range(-2.0, 1.93)
-            .into(),
-    ];
-    vec![("map", map(digits)), ("map_garments", map(garments)), ("heatmaps", Figure::row(heatmaps))]
+    vec![("map", map(digits)), ("map_garments", map(garments))]
+}
+
+/// Charts of plotters: a surface, box plots over categories, and curves with a legend beside a plot of ours.
+fn charts(random: &mut Random) -> Vec<(&'static str, Figure)> {
+    let density = |z: f64| (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt();
+    let surface = Figure::plotters("A round hill over two dimensions", (480, 340), |area| {
+        let mut chart = ChartBuilder::on(area).margin(8).build_cartesian_3d(-3.0..3.0, 0.0..0.16, -3.0..3.0)?;
+        chart.configure_axes().label_style(viz::font(12.0)).x_labels(4).y_labels(4).z_labels(4).draw()?;
+        let grid = || (-15..=15).map(|i| f64::from(i) / 5.0);
+        let surface = SurfaceSeries::xoz(grid(), grid(), |x: f64, y: f64| density(x) * density(y));
+        chart.draw_series(surface.style_func(&|height| ViridisRGB::get_color(height / 0.16).filled()))?;
+        Ok(())
+    });
+    let mut z = vec![0f32; 500];
+    random.fill_normal(&mut z);
+    let boxes = Figure::plotters("Box plots of three models", (440, 340), |area| {
+        let names = ["MLP", "convolutional", "T-shirt <&>"];
+        let mut chart = ChartBuilder::on(area)
+            .caption("Loss by model", viz::font(14.0))
+            .margin(10)
+            .x_label_area_size(40)
+            .y_label_area_size(50)
+            .build_cartesian_2d(names.into_segmented(), -4f32..4f32)?;
+        viz::mesh(&mut chart).disable_x_mesh().x_desc("model").y_desc("loss, standardized").draw()?;
+        for (i, (name, values)) in names.iter().zip(z.chunks(150)).enumerate() {
+            let quartiles = Quartiles::new(values);
+            let boxes = Boxplot::new_vertical(SegmentValue::CenterOf(name), &quartiles);
+            chart.draw_series([boxes.style(viz::color(i)).width(40)])?;
+        }
+        Ok(())
+    });
+    let curves = Figure::plotters("Two curves with a legend", (440, 340), |area| {
+        let mut chart = ChartBuilder::on(area)
+            .caption("Curves", viz::font(14.0))
+            .margin(10)
+            .x_label_area_size(40)
+            .y_label_area_size(50)
+            .right_y_label_area_size(70)
+            .build_cartesian_2d(-3.0..3.0, -1.0..1.0)?
+            .set_secondary_coord(-3.0..3.0, (1e-3..1e3).log_scale());
+        viz::mesh(&mut chart).x_desc("z").y_desc("sine").draw()?;
+        chart.configure_secondary_axes().label_style(viz::font(12.0)).y_desc("exponential").draw()?;
+        let x = || (-30..=30).map(|i| f64::from(i) / 10.0);
+        let key = |i| move |(x, y)| PathElement::new([(x, y), (x + 20, y)], viz::color(i).stroke_width(2));
+        let sine = LineSeries::new(x().map(|x| (x, x.sin())), viz::color(0).stroke_width(2));
+        chart.draw_series(sine)?.label("sin z, a longer name").legend(key(0));
+        let exponential = LineSeries::new(x().map(|x| (x, (2.0 * x).exp())), viz::color(1).stroke_width(2));
+        chart.draw_secondary_series(exponential)?.label("exp 2z").legend(key(1));
+        chart
+            .configure_series_labels()
+            .label_font(viz::font(12.0))
+            .background_style(WHITE)
+            .position(SeriesLabelPosition::UpperLeft)
+            .draw()?;
+        Ok(())
+    });
+    let ours =
+        Plot::new("Ours", "z", "sine").line("sin z", (-30..=30).map(|i| f64::from(i) / 10.0).map(|z| (z, z.sin())));
+    let row = Figure::row([ours.size(440, 340).into(), curves.unwrap()]).title("Beside each other");
+    vec![("surface", surface.unwrap()), ("boxes", boxes.unwrap()), ("curves", row)]
 }
 
 /// A training run that looks like one.
@@ -186,7 +225,7 @@ fn history() -> History {
 fn figures_are_well_formed() {
     let keep = std::env::var_os("VIZ_GALLERY").map(PathBuf::from);
     let mut random = Random::new(5);
-    let figures = [images(&mut random), plots(&mut random), maps(&mut random)];
+    let figures = [images(&mut random), plots(&mut random), maps(&mut random), charts(&mut random)];
     for (name, figure) in figures.into_iter().flatten() {
         let svg = figure.to_svg();
         check_xml(&svg).unwrap_or_else(|problem| panic!("{name}: {problem}"));

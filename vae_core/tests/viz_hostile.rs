@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use vae_core::{
+    Error,
     candle::{DType, Device, Tensor},
-    viz::{Figure, Heatmap, Plot, Rows},
+    viz::{self, Figure, Plot, Rows},
 };
 
 const VALUES: [f64; 12] =
@@ -73,8 +74,7 @@ fn hostile_text() {
     let plot = Plot::new(evil, evil, evil).line(evil, [(0, 1), (1, 2)]).hline(evil, 1.5);
     let image = Tensor::zeros((2, 1, 4, 4), DType::F32, &Device::Cpu).unwrap();
     let rows = Rows::new().title(evil).row(evil, &image).unwrap().column_titles([evil]);
-    let map = Heatmap::new(evil, evil, evil, evil, &image.get(0).unwrap().get(0).unwrap()).unwrap().values();
-    let figure = Figure::column([plot.into(), rows.into(), map.into()]).title(evil);
+    let figure = Figure::column([plot.into(), rows.into()]).title(evil);
     for text in [figure.to_svg(), figure.to_html()] {
         assert!(!text.contains("<script>") && !text.contains('\0') && !text.contains("-->"));
     }
@@ -99,23 +99,25 @@ fn classes() {
     assert!(many.to_figure().to_svg().contains("stroke-linecap=\"square\""));
 }
 
-/// A heat map of one value, of nothing finite, of extremes, and of the wrong shape.
+/// A chart of plotters: its text is text, an error of its closure is ours or becomes ours, its size makes sense.
 #[test]
-fn heatmaps() {
-    let map = |rows: usize, columns: usize, values: &[f64]| {
-        let matrix = Tensor::from_slice(values, (rows, columns), &Device::Cpu).unwrap();
-        Heatmap::new("t", "x", "y", "v", &matrix)
+fn charts() {
+    use vae_core::plotters::prelude::*;
+    let evil = "<script>\"&'\0\u{8}</svg>";
+    let chart = Figure::plotters(evil, (0, u32::MAX), |area| {
+        let mut chart =
+            ChartBuilder::on(area).caption(evil, viz::font(14.0)).margin(40).build_cartesian_2d(0..1, 0..1)?;
+        viz::mesh(&mut chart).x_desc(evil).y_desc(evil).draw()?;
+        Ok(())
+    });
+    let svg = chart.unwrap().to_svg();
+    assert!(!svg.contains("<script>") && !svg.contains(['\0', '\u{8}']));
+    assert!(svg.contains("width=\"100\" height=\"4000\""));
+    let message = |error: Box<dyn std::error::Error>| {
+        Figure::plotters("loss", (300, 200), |_| Err(error)).unwrap_err().to_string()
     };
-    for a in VALUES {
-        for b in VALUES {
-            let map = map(1, 2, &[a, b]).unwrap();
-            check(&map.clone().values().to_figure(), &format!("{a} {b}"));
-            check(&map.clone().centered().range(a, b).to_figure(), &format!("{a} {b} range"));
-            check(&map.x_range(a, b).y_range(b, a).size(1, 1).to_figure(), &format!("{a} {b} axes"));
-        }
-    }
-    assert!(map(1, 1, &[f64::NAN]).unwrap().to_figure().to_svg().contains("1 of 1 values are not finite"));
-    assert!(map(0, 3, &[]).unwrap_err().to_string().contains("(R, C)"));
+    assert_eq!(message("no data".into()), "the chart \"loss\" could not be drawn: no data");
+    assert_eq!(message(Error::Check("two is not three".into()).into()), "two is not three");
 }
 
 /// Figures of nothing are figures.

@@ -227,7 +227,7 @@ fn inference(arguments: &Arguments, torch: Option<&Torch>, images: &Images) -> R
             let mut theirs = || torch.map_or(Ok(None), |torch| torch.infer(model, BATCH, arguments.latent, what, TURN));
             let times = rounds(arguments.rounds.div_ceil(3), &mut [&mut ours, &mut theirs])?;
             let rate = |i: usize| times[i].time.map_or("–".into(), |ms| format!("{:.0}", BATCH as f64 / ms * 1e3));
-            // Of images a second, so the other way round.
+            // A ratio of images a second is the inverse of a ratio of times.
             let ratio = show(times[1].ratio.map(|ratio| 1.0 / ratio));
             println!("{:<10} {what:<7} {:>8} {:>9} | {ratio:>10}", model.name(), rate(0), rate(1));
         }

@@ -1,4 +1,4 @@
-//! The other side: `tools/torch_bench.py` as a child that answers one question a line.
+//! PyTorch's side of the benchmark: `tools/torch_bench.py` as a child that answers one question a line.
 
 use std::{
     cell::RefCell,

@@ -9,16 +9,16 @@
 #[allow(dead_code)] // its `main`
 #[path = "../bench/main.rs"]
 mod bench;
-#[allow(clippy::unwrap_used, clippy::expect_used)] // a check that fails panics
-#[path = "../../tests/cuda/checks.rs"]
-mod checks;
 #[allow(dead_code)] // its `main`
 #[path = "../train.rs"]
 mod train;
 
 use std::process::ExitCode;
 
-use vae_core::prelude::*;
+use vae_core::{
+    cuda_checks::{ALL, Place},
+    prelude::*,
+};
 
 fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();
@@ -48,12 +48,12 @@ fn check() -> ExitCode {
         }
     };
     let mut failed = 0;
-    for (name, check) in checks::ALL {
-        let second = checks::Second { device: device.clone(), around: &|f| f() };
-        let right = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(&second))).is_ok();
+    for (name, check) in ALL {
+        let place = Place { device: device.clone(), around: &|f| f() };
+        let right = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(&place))).is_ok();
         println!("{name}: {}", if right { "as on the CPU" } else { "DIFFERENT" });
         failed += usize::from(!right);
     }
-    println!("{} of {} checks passed", checks::ALL.len() - failed, checks::ALL.len());
+    println!("{} of {} checks passed", ALL.len() - failed, ALL.len());
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -210,15 +210,15 @@ pub struct Batches {
 }
 
 impl Images {
-    /// The images at `indices` as one batch.
+    /// The images at `indices` as one batch, with their labels where they have any.
     ///
     /// # Errors
     /// When an index is past the end, or candle cannot make the tensor.
     pub fn batch(&self, indices: &[usize]) -> Result<Batch> {
         let x = self.at(indices)?;
-        let labels: Vec<u32> = indices.iter().map(|&index| self.labels()[index].into()).collect();
-        let y = Tensor::from_vec(labels, indices.len(), x.device())?;
-        Ok(Batch { x, y: Some(y) })
+        let labels = || Tensor::from_vec(self.labels_at(indices), indices.len(), x.device());
+        let y = if self.labels().is_empty() { None } else { Some(labels()?) };
+        Ok(Batch { x, y })
     }
 
     /// One pass over all images in an order drawn from `random`, in batches of `size`; the last may be smaller.
@@ -273,8 +273,8 @@ mod tests {
     use super::*;
 
     fn numbered(n: usize) -> Images {
-        let bytes = (0..n).map(|i| i as u8).collect::<Vec<_>>();
-        Images::new(bytes.clone(), bytes, (1, 1, 1), &Device::Cpu).unwrap()
+        let (bytes, labels) = (0..n).map(|i| (i as u8, i as u32)).unzip();
+        Images::new(bytes, labels, (1, 1, 1), &Device::Cpu).unwrap()
     }
 
     fn labels(batch: &Batch) -> Vec<u32> {
@@ -324,6 +324,17 @@ mod tests {
         assert!(images.take(0).chunks(2).unwrap_err().to_string().contains("empty set"));
         assert_eq!(images.chunks(usize::MAX).unwrap().map(|batch| batch.unwrap().len()).collect::<Vec<_>>(), [3]);
         assert!(images.batch(&[3]).is_err());
+    }
+
+    /// Batches of images without labels have none.
+    #[test]
+    fn without_labels() {
+        let images = Images::new(vec![7; 5], vec![], (1, 1, 1), &Device::Cpu).unwrap();
+        let batches = images.chunks(2).unwrap().map(|batch| batch.unwrap());
+        assert_eq!(
+            batches.map(|batch| (batch.len(), batch.y.is_none())).collect::<Vec<_>>(),
+            [(2, true), (2, true), (1, true)]
+        );
     }
 
     /// A tensor, a pair of tensors and a part of either hand out the rows that were asked for; an index past the end is refused.

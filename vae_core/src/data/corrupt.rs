@@ -29,7 +29,7 @@ use candle_core::{DType, Device, Tensor};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, ops::cuda, random::Random};
+use crate::{Error, Result, ops, random::Random};
 
 /// The forms in which a [`Corruption`] is written.
 const FORMS: &str = "gaussian:0.2 (standard deviation, 0 or more), salt-and-pepper:0.1 (share of the pixels, 0 to 1), \
@@ -98,7 +98,7 @@ impl Corruption {
         {
             return Err(Error::argument(format!("the corruption {self} does not fit into images of {h}×{w} pixels")));
         }
-        if cuda::takes(images)
+        if ops::noise::is_made_beside(images)
             && let Some(corrupted) = self.on_device(&images.detach(), random)?
         {
             return Ok(corrupted);
@@ -141,8 +141,8 @@ impl Corruption {
 }
 
 impl Corruption {
-    /// The same where the images are, for noise of pixels. Nothing is read back, so pixels are not checked: what is not a
-    /// number stays so, and what is outside of [0, 1] is clipped or left.
+    /// The corrupted images, computed where the images are; `None` for what is not noise of pixels. Nothing is read back, so
+    /// pixels are not checked: what is not a number stays so, and what is outside of [0, 1] is clipped or left.
     fn on_device(&self, images: &Tensor, random: &mut Random) -> Result<Option<Tensor>> {
         Ok(match *self {
             Self::Gaussian { std } => {

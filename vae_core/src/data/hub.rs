@@ -73,15 +73,16 @@ pub fn load(name: &str, device: &Device) -> Result<(Images, Images)> {
 }
 
 /// Fetches both sets into `folder`/mnist and `folder`/fashion-mnist as gzipped IDX files, leaving alone what is there and
-/// sound. Prints a line for each; a set appears whole or not at all.
+/// sound, and says what was done, a line for each. A set appears whole or not at all.
 ///
 /// # Errors
 /// As [`load`], and when the system cannot write.
-pub fn fetch_into(folder: &Path) -> Result<()> {
+pub fn fetch_into(folder: &Path) -> Result<Vec<String>> {
+    let mut said = vec![];
     for Hosted { name, .. } in HOSTED {
         let target = folder.join(name);
         if idx::read_folder(&target, &Device::Cpu).is_ok() {
-            println!("{name}: there already");
+            said.push(format!("{name}: there already"));
             continue;
         }
         let (train, test) = load(name, &Device::Cpu)?;
@@ -95,16 +96,17 @@ pub fn fetch_into(folder: &Path) -> Result<()> {
             idx::write_folder(&inside, &train, &test)?;
             std::fs::rename(&inside, &target).map_err(Error::io(&target))?;
         }
-        println!("{name}: {} training and {} test images from the Hugging Face hub", train.len(), test.len());
+        let (train, test) = (train.len(), test.len());
+        said.push(format!("{name}: {train} training and {test} test images from the Hugging Face hub"));
     }
-    Ok(())
+    Ok(said)
 }
 
 /// Bytes again from candle-datasets' tensors: images (N, 784), float32 with byte/255 in them, and labels (N,).
 fn convert(images: &Tensor, labels: &Tensor, device: &Device) -> Result<Images> {
     let values = images.flatten_all()?.to_vec1::<f32>()?;
     let pixels = values.iter().map(|x| (x * 255.0).round() as u8).collect();
-    Images::new(pixels, labels.to_dtype(DType::U8)?.to_vec1()?, (1, 28, 28), device)
+    Images::new(pixels, labels.to_dtype(DType::U32)?.to_vec1()?, (1, 28, 28), device)
 }
 
 /// Whether the hub's cache holds both files, so that no network is needed.

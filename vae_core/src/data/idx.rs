@@ -68,7 +68,7 @@ pub fn read_folder(folder: &Path, device: &Device) -> Result<(Images, Images)> {
             );
             return Err(Error::file(&labels, problem));
         }
-        Images::new(pixels, found, shape, device)
+        Images::new(pixels, found.into_iter().map(u32::from).collect(), shape, device)
     };
     let (train, test) = (pair(FILES[0], FILES[1])?, pair(FILES[2], FILES[3])?);
     if train.shape() != test.shape() {
@@ -125,9 +125,16 @@ pub fn write_images(path: &Path, images: &Images) -> Result<()> {
 /// Writes the labels as an IDX file, gzipped when the name ends in `.gz`. The file appears whole or not at all.
 ///
 /// # Errors
-/// As [`write_images`].
+/// When the images have no labels, or one above 255, and as [`write_images`].
 pub fn write_labels(path: &Path, images: &Images) -> Result<()> {
-    write(path, LABELS, &[images.len()], images.labels())
+    if images.labels().len() != images.len() {
+        return Err(Error::argument("an IDX set has a label for each image, and these images have none"));
+    }
+    let byte = |&label: &u32| {
+        let large = || Error::argument(format!("IDX labels are bytes, 0 to 255, got {label}"));
+        u8::try_from(label).map_err(|_| large())
+    };
+    write(path, LABELS, &[images.len()], &images.labels().iter().map(byte).collect::<Result<Vec<_>>>()?)
 }
 
 /// The file of a set under the names that it is known by.

@@ -3,39 +3,48 @@
 //! A byte b is the intensity b/255 in [0, 1]. 60,000 MNIST images are 47 MB of bytes and would be 188 MB of floats.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
 use super::batches;
-use crate::ops::cuda;
-use crate::ops::kernels::elementwise::intensities;
+use crate::ops::gather::{Resident, Source};
 use crate::{Error, Result};
 
-/// Grey or colour images of one shape with a label each, and the device on which they become tensors.
+/// Grey or colour images of one shape, with a label each or without labels, and the device on which they become tensors.
 ///
 /// Clones share the bytes. Nothing here borrows, so a value can live in a notebook's variable.
 #[derive(Clone)]
 pub struct Images {
     pixels: Arc<Vec<u8>>,
-    labels: Arc<Vec<u8>>,
+    /// One for each image, or none at all.
+    labels: Arc<Vec<u32>>,
     shape: (usize, usize, usize),
     device: Device,
-    /// The bytes on a CUDA device, (N · C·H·W,), from the first batch on; `None` when they do not fit there.
-    resident: Arc<OnceLock<Option<Tensor>>>,
+    /// The copy of the bytes on a CUDA device, from the first batch on.
+    resident: Resident,
 }
 
 impl Images {
-    /// Images of `shape` (channels, height, width), one after the other, each channel by channel and row by row.
+    /// Images of `shape` (channels, height, width), one after the other, each channel by channel and row by row, and their
+    /// labels. With no labels at all, `vec![]`, the images have none.
     ///
     /// # Errors
-    /// When a side of the shape is 0, or `pixels` does not hold channels · height · width bytes for each of `labels`.
-    pub fn new(pixels: Vec<u8>, labels: Vec<u8>, shape: (usize, usize, usize), device: &Device) -> Result<Self> {
+    /// When a side of the shape is 0, `pixels` does not hold channels · height · width bytes for each of `labels`, or, where
+    /// there are none, for a whole number of images.
+    pub fn new(pixels: Vec<u8>, labels: Vec<u32>, shape: (usize, usize, usize), device: &Device) -> Result<Self> {
         let (c, h, w) = shape;
         let size = c.checked_mul(h).and_then(|x| x.checked_mul(w)).filter(|&size| size > 0).ok_or_else(|| {
             Error::argument(format!("images of shape {c}×{h}×{w}: expected channels, height and width of 1 or more"))
         })?;
-        if Some(pixels.len()) != labels.len().checked_mul(size) {
+        if labels.is_empty() && !pixels.len().is_multiple_of(size) {
+            let problem = format!(
+                "images of {c}×{h}×{w} = {size} bytes each: {} bytes are no whole number of them",
+                pixels.len()
+            );
+            return Err(Error::argument(problem));
+        }
+        if !labels.is_empty() && Some(pixels.len()) != labels.len().checked_mul(size) {
             return Err(Error::argument(format!(
                 "{} labels need {} images of {c}×{h}×{w} = {size} bytes each, got {} bytes",
                 labels.len(),
@@ -43,18 +52,18 @@ impl Images {
                 pixels.len()
             )));
         }
-        let (pixels, labels, resident) = (Arc::new(pixels), Arc::new(labels), Arc::default());
-        Ok(Self { pixels, labels, shape, device: device.clone(), resident })
+        let (pixels, labels) = (Arc::new(pixels), Arc::new(labels));
+        Ok(Self { pixels, labels, shape, device: device.clone(), resident: Resident::default() })
     }
 
     /// How many images there are.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.pixels.len() / self.pixels_per_image()
     }
 
     /// Whether there is no image at all.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.pixels.is_empty()
     }
 
     /// Channels, height and width of one image.
@@ -72,14 +81,19 @@ impl Images {
         &self.device
     }
 
-    /// The same images, with tensors on another device.
+    /// These images, with tensors on another device.
     pub fn to_device(&self, device: &Device) -> Self {
-        Self { device: device.clone(), resident: Arc::default(), ..self.clone() }
+        Self { device: device.clone(), resident: Resident::default(), ..self.clone() }
     }
 
-    /// The label of every image.
-    pub fn labels(&self) -> &[u8] {
+    /// The label of every image; empty when the images have none.
+    pub fn labels(&self) -> &[u32] {
         &self.labels
+    }
+
+    /// The labels of the images at `indices`, which are there; empty when the images have none.
+    pub(super) fn labels_at(&self, indices: &[usize]) -> Vec<u32> {
+        indices.iter().filter_map(|&index| self.labels.get(index).copied()).collect()
     }
 
     /// The bytes of all images, one after the other.
@@ -98,12 +112,10 @@ impl Images {
     /// When an index is past the end.
     pub fn select(&self, indices: &[usize]) -> Result<Self> {
         let mut pixels = Vec::with_capacity(indices.len() * self.pixels_per_image());
-        let mut labels = Vec::with_capacity(indices.len());
         for &index in indices {
             pixels.extend_from_slice(self.image_or_error(index)?);
-            labels.push(self.labels[index]);
         }
-        Ok(self.with(pixels, labels))
+        Ok(self.with(pixels, self.labels_at(indices)))
     }
 
     /// The first `n` images, or all when there are fewer.
@@ -112,11 +124,11 @@ impl Images {
         if n == self.len() {
             return self.clone();
         }
-        self.with(self.pixels[..n * self.pixels_per_image()].to_vec(), self.labels[..n].to_vec())
+        self.with(self.pixels[..n * self.pixels_per_image()].to_vec(), self.labels.iter().take(n).copied().collect())
     }
 
-    /// The images with this label, in order; none when no image has it.
-    pub fn of_class(&self, label: u8) -> Self {
+    /// The images with this label, in order; none when no image has it, or any label.
+    pub fn of_class(&self, label: u32) -> Self {
         let of_class = || self.labels.iter().enumerate().filter(move |(_, l)| **l == label).map(|(i, _)| i);
         let pixels = of_class().filter_map(|i| self.image(i)).flatten().copied().collect();
         self.with(pixels, vec![label; of_class().count()])
@@ -146,7 +158,7 @@ impl Images {
     /// # Errors
     /// When candle cannot make the tensor, for example for want of memory on the device.
     pub fn first(&self, n: usize) -> Result<Tensor> {
-        self.to_tensor(&self.pixels.chunks_exact(self.pixels_per_image()).take(n).collect::<Vec<_>>())
+        self.source().floats(&self.pixels.chunks_exact(self.pixels_per_image()).take(n).collect::<Vec<_>>())
     }
 
     /// The images at `indices` as a float32 tensor of shape (B, C, H, W) with values in [0, 1].
@@ -154,11 +166,7 @@ impl Images {
     /// # Errors
     /// When an index is past the end, or candle cannot make the tensor.
     pub fn at(&self, indices: &[usize]) -> Result<Tensor> {
-        if let Some((bytes, order)) = self.resident().zip(self.order_on_device(indices)?) {
-            return cuda::images::gather(bytes, &order, self.shape);
-        }
-        let images = indices.iter().map(|&index| self.image_or_error(index)).collect::<Result<Vec<_>>>()?;
-        self.to_tensor(&images)
+        self.source().gather(indices)
     }
 
     /// The mean of all images: a float32 tensor of shape (C, H, W) with values in [0, 1].
@@ -190,49 +198,27 @@ impl Images {
         (mean, moment(&|x| (x - mean).powi(2)).sqrt())
     }
 
-    /// The same labels, shape and device with other pixels of the same number.
+    /// Other pixels, as many as there are, with these labels, shape and device.
     pub(crate) fn with_pixels(&self, pixels: Vec<u8>) -> Self {
-        Self { pixels: Arc::new(pixels), resident: Arc::default(), ..self.clone() }
+        Self { pixels: Arc::new(pixels), resident: Resident::default(), ..self.clone() }
     }
 
-    fn with(&self, pixels: Vec<u8>, labels: Vec<u8>) -> Self {
-        Self { pixels: Arc::new(pixels), labels: Arc::new(labels), resident: Arc::default(), ..self.clone() }
+    fn with(&self, pixels: Vec<u8>, labels: Vec<u32>) -> Self {
+        Self { pixels: Arc::new(pixels), labels: Arc::new(labels), resident: Resident::default(), ..self.clone() }
     }
 
     fn image_or_error(&self, index: usize) -> Result<&[u8]> {
-        self.image(index)
-            .ok_or_else(|| Error::argument(format!("image {index}: there are {} images, counted from 0", self.len())))
+        self.image(index).ok_or_else(|| past_the_end(index, self.len()))
     }
 
-    /// The bytes on a CUDA device, copied there once.
-    pub(super) fn resident(&self) -> Option<&Tensor> {
-        if !cuda::on(&self.device) || self.is_empty() {
-            return None;
-        }
-        // Too large for the device, batches are made on the CPU.
-        let copy = || Tensor::from_slice(&self.pixels, self.pixels.len(), &self.device).ok();
-        self.resident.get_or_init(copy).as_ref()
+    /// What batches are gathered from.
+    fn source(&self) -> Source<'_> {
+        Source { bytes: &self.pixels, sides: self.shape, device: &self.device, resident: &self.resident }
     }
+}
 
-    /// Indices on a CUDA device, (B,); `None` on others, and for none.
-    ///
-    /// # Errors
-    /// When an index is past the end.
-    pub(super) fn order_on_device(&self, indices: &[usize]) -> Result<Option<Tensor>> {
-        if !cuda::on(&self.device) || indices.is_empty() {
-            return Ok(None);
-        }
-        for &index in indices {
-            self.image_or_error(index)?;
-        }
-        let order: Vec<u32> = indices.iter().map(|&index| index as u32).collect();
-        Ok(Some(Tensor::from_vec(order, indices.len(), &self.device)?))
-    }
-
-    fn to_tensor(&self, images: &[&[u8]]) -> Result<Tensor> {
-        let (c, h, w) = self.shape;
-        Ok(Tensor::from_vec(intensities(images, self.pixels_per_image()), (images.len(), c, h, w), &self.device)?)
-    }
+pub(super) fn past_the_end(index: usize, len: usize) -> Error {
+    Error::argument(format!("image {index}: there are {len} images, counted from 0"))
 }
 
 impl fmt::Debug for Images {
@@ -248,7 +234,7 @@ mod tests {
 
     /// `n` images of 1×2×2; image i holds the bytes 4i, 4i+1, … and the label i mod 10.
     fn numbered(n: usize) -> Images {
-        let labels = (0..n).map(|i| (i % 10) as u8).collect();
+        let labels = (0..n).map(|i| (i % 10) as u32).collect();
         Images::new((0..4 * n).map(|i| i as u8).collect(), labels, (1, 2, 2), &Device::Cpu).unwrap()
     }
 
@@ -260,6 +246,28 @@ mod tests {
         let error = Images::new(vec![], vec![], (1, 0, 2), &Device::Cpu).unwrap_err().to_string();
         assert!(error.contains("1×0×2"), "{error}");
         assert!(Images::new(vec![], vec![3], (usize::MAX, 2, 2), &Device::Cpu).is_err());
+        let error = Images::new(vec![0; 7], vec![], (1, 2, 2), &Device::Cpu).unwrap_err().to_string();
+        assert_eq!(error, "images of 1×2×2 = 4 bytes each: 7 bytes are no whole number of them");
+    }
+
+    /// Images without labels are counted, picked and split as others; no class has any of them.
+    #[test]
+    fn labels_are_not_needed() {
+        let images = Images::new(numbered(25).bytes().to_vec(), vec![], (1, 2, 2), &Device::Cpu).unwrap();
+        assert_eq!((images.len(), images.is_empty(), images.labels()), (25, false, &[][..]));
+        let picked = images.select(&[3, 0, 3]).unwrap();
+        assert_eq!((picked.len(), picked.labels(), picked.image(2)), (3, &[][..], Some(&[12, 13, 14, 15][..])));
+        assert!(images.take(2).len() == 2 && images.of_class(0).is_empty());
+        let ((rest, held), (other, _)) = (images.split(5, 1).unwrap(), numbered(25).split(5, 1).unwrap());
+        assert!(held.len() == 5 && rest.bytes() == other.bytes());
+    }
+
+    /// Labels may be larger than a byte.
+    #[test]
+    fn many_classes() {
+        let images = Images::new(vec![0, 1, 2], vec![0, 70_000, 256], (1, 1, 1), &Device::Cpu).unwrap();
+        assert_eq!(images.of_class(70_000).bytes(), [1]);
+        assert_eq!((images.of_class(0).bytes(), images.of_class(256).labels()), (&[0][..], &[256][..]));
     }
 
     /// Bytes become floats in [0, 1] in the order (N, C, H, W), white exactly 1.

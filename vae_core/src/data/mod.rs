@@ -5,7 +5,7 @@
 //! - [`idx`]: the file format of MNIST
 //! - [`mod@binarize`]: grey values as probabilities of ink
 //! - [`Corruption`]: noise, masks and blur for a denoiser to undo
-//! - [`Picture`]: a PNG file of one's own
+//! - [`folder()`]: pictures of one's own, with sub-folders as classes; [`Picture`]: one of them
 //! - `hub`: the Hugging Face hub, with the feature of that name
 //!
 //! ```
@@ -29,18 +29,22 @@
 pub mod batches;
 pub mod binarize;
 pub mod corrupt;
+mod decode;
 mod embedded;
+pub mod folder;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod idx;
 mod images;
 pub mod picture;
+mod scan;
 mod sources;
 
 pub use batches::{Batch, Batches, Data};
 pub(crate) use batches::{Part, pass};
 pub use binarize::binarize;
 pub use corrupt::Corruption;
+pub use folder::{Fit, Folder, FolderConfig, Skipped, folder};
 pub use images::Images;
 pub use picture::Picture;
-pub use sources::{Dataset, NAMES, Source, digits, fashion_mnist, fast, garments, load, mnist};
+pub use sources::{Dataset, NAMES, Source, digits, fashion_mnist, garments, is_set, load, mnist};

@@ -1,8 +1,8 @@
-//! A picture of one's own, from a PNG file, in the shape that a model takes.
+//! A picture of one's own, from a PNG or JPEG file, in the shape that a model takes.
 //!
 //! MNIST is white ink on black; a scan is usually black on white: [`Picture::invert`]. A picture of another size than
-//! the model's is refused unless [`Picture::resize`] is asked for, since a digit that fills a photograph's corner is
-//! not a digit of 28×28 pixels. Transparent pixels are shown over black.
+//! the model's is refused unless [`Picture::resize`] or [`Picture::crop`] is asked for, since a digit that fills a
+//! photograph's corner is not a digit of 28×28 pixels. Transparent pixels are shown over black.
 //!
 //! ```
 //! use vae_core::{candle::Device, data::Picture, image};
@@ -19,22 +19,17 @@
 
 use std::{
     fmt,
-    io::BufReader,
     path::{Path, PathBuf},
 };
 
 use candle_core::{Device, Tensor};
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage, imageops};
+use image::{Rgb, RgbImage, imageops};
 
-use crate::{Error, Result, io::files};
+use super::decode;
+use crate::{Error, Result};
 
-/// The longest side that is read, and that a picture can be resized to: enough for a scanned page.
+/// The longest side that a picture can be resized to.
 const LONGEST: u32 = 4096;
-/// What decoding may allocate: 4096×4096 pixels of four channels of two bytes, and some room.
-const MEMORY: u64 = 192 << 20;
-/// Deflate packs at most 1032 bytes into one, and a byte holds eight pixels of a palette, each with red, green, blue and
-/// transparency.
-const MOST_PER_BYTE: u64 = 1032 * 8 * 4;
 
 /// A decoded picture; eight bits for each of red, green and blue.
 #[derive(Clone)]
@@ -44,50 +39,15 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Reads a PNG file of any kind (grey, colour, palette, transparent, up to 16 bits), at most 4096 pixels high and
-    /// wide.
+    /// Reads a PNG or JPEG file of any kind (grey, colour, palette, transparent, up to 16 bits a channel), with sides of at most
+    /// 16,384 pixels and 192 MiB when decoded. A photograph is turned upright as its EXIF data say.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file cannot be read, [`Error::File`] when it is no PNG picture, broken or too large.
+    /// [`Error::Io`] when the file cannot be read, [`Error::File`] when it is of another format, broken or too large. A JPEG
+    /// file that is damaged but whole may decode to damaged pixels.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let file = files::open(path, "a PNG picture")?;
-        let on_disk = file.metadata().map_err(Error::io(path))?.len();
-        // By the content alone: what the file is called says nothing about what it is.
-        let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(Error::io(path))?;
-        if reader.format() != Some(ImageFormat::Png) {
-            let problem = "is not a PNG picture, the one format that is read; save or convert it as PNG";
-            return Err(Error::file(path, problem));
-        }
-        let mut limits = Limits::default();
-        (limits.max_image_width, limits.max_image_height) = (Some(LONGEST), Some(LONGEST));
-        limits.max_alloc = Some(MEMORY);
-        reader.limits(limits);
-        let unreadable = |error| match error {
-            image::ImageError::Limits(_) => Error::file(
-                path,
-                format!("is larger than the {LONGEST}×{LONGEST} pixels that are read; make it smaller first"),
-            ),
-            other => Error::file(path, format!("is not a readable PNG picture: {other}")),
-        };
-        let decoder = reader.into_decoder().map_err(unreadable)?;
-        if decoder.total_bytes() > on_disk.saturating_mul(MOST_PER_BYTE) {
-            let (width, height) = decoder.dimensions();
-            let problem = format!("is cut short: a file of {on_disk} bytes cannot hold {height}×{width} pixels");
-            return Err(Error::file(path, problem));
-        }
-        let picture = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
-        let rgba = picture.into_rgba8();
-        let (width, height) = rgba.dimensions();
-        let over_black = |pixel: &image::Rgba<u8>| {
-            let [r, g, b, a] = pixel.0.map(u32::from);
-            [r, g, b].map(|c| ((c * a + 127) / 255) as u8)
-        };
-        let pixels: Vec<u8> = rgba.pixels().flat_map(over_black).collect();
-        match RgbImage::from_raw(width, height, pixels) {
-            Some(pixels) if width > 0 && height > 0 => Ok(Self { path: path.into(), pixels }),
-            _ => Err(Error::file(path, "has no pixels")),
-        }
+        Ok(Self { path: path.into(), pixels: decode::read(path)? })
     }
 
     /// (height, width) in pixels.
@@ -103,19 +63,32 @@ impl Picture {
     }
 
     /// The whole picture at another size, by linear interpolation (averaging where it gets smaller). It is stretched
-    /// where the proportions differ; cut it out first, in a program for pictures, where they matter.
+    /// where the proportions differ; see [`Picture::crop`].
     ///
     /// # Errors
     /// [`Error::Argument`] for a side of 0 or above 4096.
-    pub fn resize(mut self, height: usize, width: usize) -> Result<Self> {
-        let side = |n: usize| u32::try_from(n).ok().filter(|n| (1..=LONGEST).contains(n));
-        let (Some(h), Some(w)) = (side(height), side(width)) else {
-            return Err(Error::argument(format!(
-                "pictures are resized to sides of 1 to {LONGEST} pixels, got {height}×{width} (height × width)"
-            )));
+    pub fn resize(self, height: usize, width: usize) -> Result<Self> {
+        let (h, w) = sides(height, width)?;
+        Ok(Self { pixels: imageops::resize(&self.pixels, w, h, imageops::FilterType::Triangle), ..self })
+    }
+
+    /// The middle of the picture at another size: the largest part with the proportions height : width, resized as by
+    /// [`Picture::resize`]. Where they differ, the same is cut off left and right or above and below.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a side of 0 or above 4096.
+    pub fn crop(self, height: usize, width: usize) -> Result<Self> {
+        let (h, w) = sides(height, width)?;
+        let (own_w, own_h) = self.pixels.dimensions();
+        // a·b/c to the nearest whole number, at least 1.
+        let share = |a: u32, b: u32, c: u32| {
+            let (a, b, c) = (u64::from(a), u64::from(b), u64::from(c));
+            ((a * b + c / 2) / c).max(1) as u32
         };
-        self.pixels = imageops::resize(&self.pixels, w, h, imageops::FilterType::Triangle);
-        Ok(self)
+        let (cut_w, cut_h) = (share(own_h, w, h).min(own_w), share(own_w, h, w).min(own_h));
+        let (left, top) = ((own_w - cut_w) / 2, (own_h - cut_h) / 2);
+        let middle = imageops::crop_imm(&self.pixels, left, top, cut_w, cut_h);
+        Ok(Self { pixels: imageops::resize(&*middle, w, h, imageops::FilterType::Triangle), ..self })
     }
 
     /// The picture as a batch of one, (1, C, H, W) in [0, 1], float32. `shape` is (C, H, W): one channel has the
@@ -137,14 +110,37 @@ impl Picture {
             );
             return Err(Error::file(&self.path, problem));
         }
-        let pixels = || self.pixels.pixels().map(|pixel| pixel.0.map(f64::from));
         let values: Vec<f32> = match c {
-            // The weights in ten-thousandths: their sum is exact, so white is exactly 1.
-            1 => pixels().map(|[r, g, b]| ((2126.0 * r + 7152.0 * g + 722.0 * b) / 2_550_000.0) as f32).collect(),
-            _ => (0..3).flat_map(|i| pixels().map(move |pixel| (pixel[i] / 255.0) as f32)).collect(),
+            1 => self.pixels.pixels().map(|pixel| (luminance(pixel) / 2_550_000.0) as f32).collect(),
+            _ => self.bytes(3).into_iter().map(|byte| (f64::from(byte) / 255.0) as f32).collect(),
         };
         Ok(Tensor::from_vec(values, (1, c, h, w), device)?)
     }
+
+    /// The pixels as bytes, channel by channel and row by row: the luminance, rounded, for one channel, else red, green
+    /// and blue.
+    pub(super) fn bytes(&self, channels: usize) -> Vec<u8> {
+        match channels {
+            1 => self.pixels.pixels().map(|pixel| (luminance(pixel) / 10_000.0).round() as u8).collect(),
+            _ => (0..3).flat_map(|i| self.pixels.pixels().map(move |pixel| pixel.0[i])).collect(),
+        }
+    }
+}
+
+/// 10,000 times the luminance, 0 to 2,550,000: whole weights have an exact sum, so that white is exactly 1.
+fn luminance(pixel: &Rgb<u8>) -> f64 {
+    let [r, g, b] = pixel.0.map(f64::from);
+    2126.0 * r + 7152.0 * g + 722.0 * b
+}
+
+/// (height, width) of a size that can be made.
+pub(super) fn sides(height: usize, width: usize) -> Result<(u32, u32)> {
+    let side = |n: usize| u32::try_from(n).ok().filter(|n| (1..=LONGEST).contains(n));
+    side(height).zip(side(width)).ok_or_else(|| {
+        Error::argument(format!(
+            "pictures are resized to sides of 1 to {LONGEST} pixels, got {height}×{width} (height × width)"
+        ))
+    })
 }
 
 impl fmt::Debug for Picture {

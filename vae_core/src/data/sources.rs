@@ -1,4 +1,4 @@
-//! Data sets by name, and where each comes from: a folder, the hub, or the embedded stand-in. One line always says which.
+//! Data sets by name, and where each comes from: a folder, the hub, or the embedded stand-in. A [`Dataset`] says which.
 //!
 //! The order is: the folder named by the variable `VAE_CORE_DATA_DIR`; the repository's `data/`; with the feature `hub`,
 //! the Hugging Face hub; the embedded set. A folder that is there but broken is an error, never passed over in silence.
@@ -40,7 +40,7 @@ pub enum Source {
 }
 
 impl fmt::Display for Source {
-    // Without the paths themselves: the line is printed into notebooks, whose outputs are shared.
+    // Without the paths themselves: the line is shown in notebooks, whose outputs are shared.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Variable(_) => "the folder in VAE_CORE_DATA_DIR",
@@ -64,6 +64,8 @@ pub struct Dataset {
     pub test: Images,
     /// The name of each label, from 0 on.
     pub class_names: Vec<String>,
+    /// What else there is to say: why these are not the images that were asked for, and how to get those.
+    pub remarks: Vec<String>,
 }
 
 impl Dataset {
@@ -72,18 +74,9 @@ impl Dataset {
         self.source != Source::Embedded
     }
 
-    /// With `VAE_FAST=1`, the first `train` and `test` images, saying so in a line; else all of them.
-    pub fn rehearsal(mut self, train: usize, test: usize) -> Self {
-        if fast() {
-            self.train = self.train.take(train);
-            self.test = self.test.take(test);
-            println!(
-                "VAE_FAST=1, a quick rehearsal: {} training and {} test images",
-                self.train.len(),
-                self.test.len()
-            );
-        }
-        self
+    /// The first `train` and `test` images, or all when there are fewer.
+    pub fn take(&self, train: usize, test: usize) -> Self {
+        Self { train: self.train.take(train), test: self.test.take(test), ..self.clone() }
     }
 
     /// One line: name, source, counts, shape, mean and standard deviation of the training pixels in [0, 1].
@@ -98,18 +91,15 @@ impl Dataset {
 }
 
 impl fmt::Display for Dataset {
+    /// The summary, then the remarks, a line each.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.summary())
+        f.write_str(&self.summary())?;
+        self.remarks.iter().try_for_each(|remark| write!(f, "\n  {remark}"))
     }
 }
 
-/// Whether `VAE_FAST` asks for a quick rehearsal: set, and neither empty nor 0.
-pub fn fast() -> bool {
-    std::env::var_os("VAE_FAST").is_some_and(|value| !value.is_empty() && value != "0")
-}
-
-/// MNIST (LeCun, Cortes & Burges 1998): 60,000 and 10,000 handwritten digits of 1×28×28. Prints where they came from;
-/// where MNIST cannot be had, the embedded [`digits`].
+/// MNIST (LeCun, Cortes & Burges 1998): 60,000 and 10,000 handwritten digits of 1×28×28; where MNIST cannot be had, the
+/// embedded [`digits`], with remarks that say so.
 ///
 /// # Errors
 /// When a folder that should hold the files is broken, or `VAE_CORE_DATA_DIR` names no folder of data.
@@ -117,11 +107,11 @@ pub fn mnist(device: &Device) -> Result<Dataset> {
     load("mnist", device)
 }
 
-/// Fashion-MNIST (Xiao, Rasul & Vollgraf 2017): 60,000 and 10,000 pieces of clothing of 1×28×28. Prints where they came
-/// from; where Fashion-MNIST cannot be had, the embedded [`garments`].
+/// Fashion-MNIST (Xiao, Rasul & Vollgraf 2017): 60,000 and 10,000 pieces of clothing of 1×28×28; where
+/// Fashion-MNIST cannot be had, the embedded [`garments`], with remarks that say so.
 ///
 /// # Errors
-/// As [`mnist`].
+/// When a folder that should hold the files is broken, or `VAE_CORE_DATA_DIR` names no folder of data.
 pub fn fashion_mnist(device: &Device) -> Result<Dataset> {
     load("fashion-mnist", device)
 }
@@ -147,10 +137,7 @@ pub fn garments(device: &Device) -> Result<Dataset> {
 /// # Errors
 /// When the name is unknown, and as [`mnist`].
 pub fn load(name: &str, device: &Device) -> Result<Dataset> {
-    let name = match name {
-        "fashion" | "fashion_mnist" => "fashion-mnist",
-        name => name,
-    };
+    let name = in_full(name);
     let (embedded, class_names) = match name {
         "mnist" | "digits" => ("digits", DIGITS),
         "fashion-mnist" | "garments" => ("garments", GARMENTS),
@@ -175,16 +162,26 @@ pub fn load(name: &str, device: &Device) -> Result<Dataset> {
         (embedded, Source::Embedded, embedded::load(embedded, device)?)
     };
     let class_names = class_names.map(String::from).to_vec();
-    let dataset = Dataset { name: name.to_string(), source, train, test, class_names };
-    println!("{dataset}");
-    remarks.iter().for_each(|remark| println!("  {remark}"));
-    Ok(dataset)
+    Ok(Dataset { name: name.to_string(), source, train, test, class_names, remarks })
+}
+
+/// Whether [`load`] knows this name.
+pub fn is_set(name: &str) -> bool {
+    NAMES.contains(&in_full(name))
+}
+
+/// The name for which another stands.
+fn in_full(name: &str) -> &str {
+    match name {
+        "fashion" | "fashion_mnist" => "fashion-mnist",
+        name => name,
+    }
 }
 
 /// Refuses labels of which there is no class: they would index past the class names.
 fn check_labels((train, test): &(Images, Images), classes: usize) -> Result<(), String> {
     for (set, images) in [("training", train), ("test", test)] {
-        if let Some(i) = images.labels().iter().position(|&label| usize::from(label) >= classes) {
+        if let Some(i) = images.labels().iter().position(|&label| label as usize >= classes) {
             let (label, last) = (images.labels()[i], classes - 1);
             return Err(format!(
                 "the label of {set} image {i} is {label}: expected 0 to {last}; fetch the files again"
@@ -288,9 +285,11 @@ mod tests {
         let (train, test) = (images.clone(), images.take(1));
         let class_names = GARMENTS.map(String::from).to_vec();
         let source = Source::Repository("data/fashion-mnist".into());
-        let dataset = Dataset { name: "fashion-mnist".into(), source, train, test, class_names };
+        let remarks = vec!["One.".into(), "Two.".into()];
+        let dataset = Dataset { name: "fashion-mnist".into(), source, train, test, class_names, remarks };
         let expected = "fashion-mnist: 2 training and 1 test images of 1×28×28, mean 0.2000, std 0.0000, from the repository's data/";
-        assert_eq!(dataset.to_string(), expected);
+        assert_eq!(dataset.summary(), expected);
+        assert_eq!(dataset.to_string(), format!("{expected}\n  One.\n  Two."));
         assert!(dataset.is_real() && dataset.class_names[9] == "ankle boot");
     }
 }

@@ -10,19 +10,10 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp3, Device, Layout, Shape, Tensor};
+use candle_core::Tensor;
 
-use super::{Distribution, batched, same_shape, sigmoid, softplus, sum_per_item};
-use crate::{
-    Result,
-    nn::Outlet,
-    ops::cuda,
-    ops::kernels::{
-        bernoulli::{self, log_prob, logits_gradient},
-        slices::{in_float32_on_cpu, slice, with_slice},
-    },
-    random::Random,
-};
+use super::{Distribution, batched, same_shape};
+use crate::{Result, ops, random::Random};
 
 /// Independent Bernoulli pixels given by logits.
 ///
@@ -31,8 +22,6 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Bernoulli {
     logits: Tensor,
-    /// The way back into the layers that made the logits.
-    outlet: Option<Outlet>,
 }
 
 impl Bernoulli {
@@ -42,12 +31,7 @@ impl Bernoulli {
     /// [`crate::Error::Shape`] without a batch dimension.
     pub fn new(logits: Tensor) -> Result<Self> {
         batched("logits of a Bernoulli", &logits)?;
-        Ok(Self { logits, outlet: None })
-    }
-
-    /// The same, for logits that are the output of layers.
-    pub(crate) fn of_layers(logits: Tensor, outlet: Option<Outlet>) -> Result<Self> {
-        Ok(Self { outlet, ..Self::new(logits)? })
+        Ok(Self { logits })
     }
 
     /// The logits ln(p / (1 − p)), as given.
@@ -60,27 +44,12 @@ impl Distribution for Bernoulli {
     /// Σ x·l − ln(1 + eˡ), finite for every finite logit: `max(l,0) − l·x + log1p(exp(−|l|))`, negated.
     fn log_prob(&self, x: &Tensor) -> Result<Tensor> {
         same_shape("x of a Bernoulli", x, &self.logits)?;
-        if cuda::takes(x) && cuda::takes(&self.logits) {
-            return cuda::distributions::bernoulli(&self.logits, x);
-        }
-        if in_float32_on_cpu(x) && in_float32_on_cpu(&self.logits) {
-            let logits = self.logits.contiguous()?;
-            let source = self.outlet.as_ref().map_or(&logits, Outlet::token);
-            let operation = LogProb { outlet: self.outlet.clone() };
-            return Ok(source.apply_op3(&logits.detach(), &x.contiguous()?, operation)?);
-        }
-        sum_per_item(&((x * &self.logits)? - softplus(&self.logits)?)?)
+        ops::bernoulli::log_prob(&self.logits, x)
     }
 
     /// σ(l).
     fn mean(&self) -> Result<Tensor> {
-        if cuda::takes(&self.logits) {
-            return cuda::distributions::sigmoid(&self.logits);
-        }
-        if in_float32_on_cpu(&self.logits) {
-            return Ok(self.logits.contiguous()?.apply_op1(Mean)?);
-        }
-        sigmoid(&self.logits)
+        ops::bernoulli::mean(&self.logits)
     }
 
     fn sample(&self, random: &mut Random) -> Result<Tensor> {
@@ -91,76 +60,5 @@ impl Distribution for Bernoulli {
 
     fn support(&self) -> (f64, f64) {
         (0.0, 1.0)
-    }
-}
-
-/// The log-probability as one operation: float32 on the CPU. Its gradient goes to the first argument: the logits, or the
-/// token of their outlet.
-struct LogProb {
-    outlet: Option<Outlet>,
-}
-
-impl CustomOp3 for LogProb {
-    fn name(&self) -> &'static str {
-        "vae_core Bernoulli log-probability"
-    }
-
-    fn cpu_fwd(
-        &self,
-        _: &CpuStorage,
-        _: &Layout,
-        logits: &CpuStorage,
-        layout: &Layout,
-        x: &CpuStorage,
-        x_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let images = layout.dims()[0];
-        let pixels = (layout.shape().elem_count() / images.max(1)).max(1);
-        let log_prob = log_prob(slice(logits, layout)?, slice(x, x_layout)?, pixels);
-        Ok((CpuStorage::F32(log_prob), Shape::from(images)))
-    }
-
-    fn bwd(
-        &self,
-        _: &Tensor,
-        logits: &Tensor,
-        x: &Tensor,
-        _: &Tensor,
-        gradient: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let images = logits.dims()[0];
-        let pixels = (logits.elem_count() / images.max(1)).max(1);
-        let gradient = gradient.contiguous()?;
-        let by_logits = with_slice(logits, |logits| {
-            with_slice(x, |x| with_slice(&gradient, |gradient| Ok(logits_gradient(logits, x, gradient, pixels))))
-        })?;
-        let by_logits = match &self.outlet {
-            Some(outlet) => outlet.leave(by_logits)?,
-            None => Tensor::from_slice(&by_logits, logits.shape(), &Device::Cpu)?,
-        };
-        // Images are data; where they are not, the derivative is l.
-        let by_x = match x.track_op() {
-            true => Some(logits.flatten_from(1)?.broadcast_mul(&gradient.reshape((images, 1))?)?.reshape(x.shape())?),
-            false => None,
-        };
-        Ok((Some(by_logits), None, by_x))
-    }
-}
-
-/// σ in one pass: float32 on the CPU.
-struct Mean;
-
-impl CustomOp1 for Mean {
-    fn name(&self) -> &'static str {
-        "vae_core Bernoulli mean"
-    }
-
-    fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        Ok((CpuStorage::F32(bernoulli::sigmoid(slice(logits, layout)?)), layout.shape().clone()))
-    }
-
-    fn bwd(&self, _: &Tensor, mean: &Tensor, gradient: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let slope = (mean * mean.affine(-1.0, 1.0)?)?;
-        Ok(Some((gradient * slope)?))
     }
 }

@@ -13,8 +13,8 @@
 
 use candle_core::{DType, Tensor};
 
-use super::{Distribution, batched, same_shape, softplus, sum_per_item};
-use crate::{Result, random::Random};
+use super::{Distribution, batched, same_shape, sum_per_item};
+use crate::{Result, ops::bernoulli::softplus, random::Random};
 
 /// Below this |l|, ln C(l) and the mean are Taylor series. Their closed forms, and still more the gradients of these, cancel
 /// as 1/l and 1/l² there; the first terms left out are below 1e-13.

@@ -12,18 +12,10 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Device, Layout, Shape, Tensor};
+use candle_core::{DType, Device, Shape, Tensor};
 
 use super::{Distribution, LN_2PI, batched, gaussian::gaussian_log_prob, same_shape, sum_per_item};
-use crate::{
-    Result,
-    ops::cuda,
-    ops::kernels::{
-        gaussian,
-        slices::{in_float32_on_cpu, slice, with_slice},
-    },
-    random::Random,
-};
+use crate::{Result, ops, random::Random};
 
 /// Gaussians with independent components, one for each row: `mu` and `log_var` of shape (B, D).
 #[derive(Clone, Debug)]
@@ -43,11 +35,6 @@ impl DiagonalGaussian {
         batched("mu of a diagonal Gaussian", &mu)?;
         same_shape("log_var of a diagonal Gaussian", &log_var, &mu)?;
         Ok(Self { mu, log_var, standard: false })
-    }
-
-    /// Whether the operations below can take the place of candle's.
-    fn fused(&self) -> bool {
-        in_float32_on_cpu(&self.mu) && in_float32_on_cpu(&self.log_var) && self.mu.elem_count() > 0
     }
 
     /// N(0, I) of `shape`, (B, D).
@@ -94,14 +81,7 @@ impl DiagonalGaussian {
     /// [`crate::Error::Shape`] unless ε has the shape of `mu`.
     pub fn rsample_with(&self, epsilon: &Tensor) -> Result<Tensor> {
         same_shape("epsilon of a diagonal Gaussian", epsilon, &self.mu)?;
-        if cuda::takes(&self.mu) && cuda::takes(&self.log_var) && cuda::takes(epsilon) && !epsilon.track_op() {
-            return cuda::distributions::rsample(&self.mu, &self.log_var, epsilon);
-        }
-        if self.fused() && in_float32_on_cpu(epsilon) && !epsilon.track_op() {
-            let (mu, log_var) = (self.mu.contiguous()?, self.log_var.contiguous()?);
-            return Ok(mu.apply_op3(&log_var, &epsilon.contiguous()?, Rsample)?);
-        }
-        Ok((&self.mu + (self.std()? * epsilon)?)?)
+        ops::gaussian::draw(&self.mu, &self.log_var, epsilon)
     }
 
     /// log q(z) = −½ Σ (z − μ)²/σ² + ln σ² + ln 2π, in nats: (B,).
@@ -117,18 +97,12 @@ impl DiagonalGaussian {
 
     /// KL(q ‖ N(0, I)) of each latent dimension, ½ (σ² + μ² − 1 − ln σ²), in nats: (B, D).
     pub fn kl_per_dimension(&self) -> Result<Tensor> {
-        Ok(((self.log_var.exp()? + self.mu.sqr()?)? - &self.log_var)?.affine(0.5, -0.5)?)
+        ops::gaussian::kl_per_dimension(&self.mu, &self.log_var)
     }
 
     /// KL(q ‖ N(0, I)) in closed form, in nats: (B,).
     pub fn kl_to_standard(&self) -> Result<Tensor> {
-        if cuda::takes(&self.mu) && cuda::takes(&self.log_var) {
-            return cuda::distributions::kl(&self.mu, &self.log_var);
-        }
-        if self.fused() {
-            return Ok(self.mu.contiguous()?.apply_op2(&self.log_var.contiguous()?, KlToStandard)?);
-        }
-        sum_per_item(&self.kl_per_dimension()?)
+        ops::gaussian::kl(&self.mu, &self.log_var)
     }
 
     /// KL(q ‖ p) = ½ Σ σ_q²/σ_p² + (μ_q − μ_p)²/σ_p² − 1 − ln(σ_q²/σ_p²) to another diagonal Gaussian, in nats: (B,).
@@ -164,87 +138,5 @@ impl Distribution for DiagonalGaussian {
             Ok(p) => self.kl_to(p),
             Err(_) => Ok((self.log_prob(z)? - p.log_prob(z)?)?),
         }
-    }
-}
-
-/// The divergence of each item and its gradients, in one pass each: float32 on the CPU.
-struct KlToStandard;
-
-impl KlToStandard {
-    fn width(mu: &Shape) -> usize {
-        mu.elem_count() / mu.dims()[0]
-    }
-}
-
-impl CustomOp2 for KlToStandard {
-    fn name(&self) -> &'static str {
-        "vae_core KL to N(0, I)"
-    }
-
-    fn cpu_fwd(
-        &self,
-        mu: &CpuStorage,
-        layout: &Layout,
-        log_var: &CpuStorage,
-        log_var_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (mu, log_var) = (slice(mu, layout)?, slice(log_var, log_var_layout)?);
-        let kl = gaussian::kl_to_standard(mu, log_var, Self::width(layout.shape()));
-        Ok((CpuStorage::F32(kl), Shape::from(layout.dims()[0])))
-    }
-
-    fn bwd(
-        &self,
-        mu: &Tensor,
-        log_var: &Tensor,
-        _: &Tensor,
-        gradient: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let gradient = gradient.contiguous()?;
-        let width = Self::width(mu.shape());
-        let (by_mu, by_log_var) = with_slice(mu, |mu| {
-            with_slice(log_var, |log_var| with_slice(&gradient, |g| Ok(gaussian::kl_gradients(mu, log_var, g, width))))
-        })?;
-        let tensor = |gradient| Tensor::from_vec(gradient, mu.shape(), &Device::Cpu);
-        Ok((Some(tensor(by_mu)?), Some(tensor(by_log_var)?)))
-    }
-}
-
-/// μ + σ ε and its gradients, in one pass each: float32 on the CPU, with an ε that has no gradient.
-struct Rsample;
-
-impl CustomOp3 for Rsample {
-    fn name(&self) -> &'static str {
-        "vae_core reparameterized draw"
-    }
-
-    fn cpu_fwd(
-        &self,
-        mu: &CpuStorage,
-        layout: &Layout,
-        log_var: &CpuStorage,
-        log_var_layout: &Layout,
-        epsilon: &CpuStorage,
-        epsilon_layout: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (log_var, epsilon) = (slice(log_var, log_var_layout)?, slice(epsilon, epsilon_layout)?);
-        let z = gaussian::rsample(slice(mu, layout)?, log_var, epsilon);
-        Ok((CpuStorage::F32(z), layout.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        _: &Tensor,
-        log_var: &Tensor,
-        epsilon: &Tensor,
-        _: &Tensor,
-        gradient: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let dz = gradient.contiguous()?;
-        let by_log_var = with_slice(log_var, |log_var| {
-            with_slice(epsilon, |epsilon| with_slice(&dz, |dz| Ok(gaussian::rsample_gradient(log_var, epsilon, dz))))
-        })?;
-        let by_log_var = Tensor::from_vec(by_log_var, log_var.shape(), &Device::Cpu)?;
-        Ok((Some(dz), Some(by_log_var), None))
     }
 }

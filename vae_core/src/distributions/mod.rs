@@ -25,7 +25,7 @@ use std::any::Any;
 
 use candle_core::Tensor;
 
-use crate::{Error, Result, random::Random};
+use crate::{Error, Result, ops::sum_per_item, random::Random};
 
 /// ln 2π.
 pub(crate) const LN_2PI: f64 = 1.837_877_066_409_345_5;
@@ -152,11 +152,6 @@ pub(crate) fn short_name<T: ?Sized>() -> &'static str {
     name[..end].rsplit("::").next().unwrap_or(name)
 }
 
-/// Sums a (B, …) tensor over all but its first dimension: (B,).
-fn sum_per_item(x: &Tensor) -> Result<Tensor> {
-    Ok(x.flatten_from(1)?.sum(1)?)
-}
-
 /// Refuses a tensor that has not the shape of the distribution's parameters.
 fn same_shape(what: &'static str, x: &Tensor, parameters: &Tensor) -> Result<()> {
     if x.dtype() != parameters.dtype() {
@@ -182,14 +177,4 @@ fn batched(what: &'static str, x: &Tensor) -> Result<()> {
         return Ok(());
     }
     Err(Error::Shape { what, expected: "(batch, …), two dimensions or more".into(), got: x.dims().to_vec() })
-}
-
-/// ln(1 + eˣ) without overflow: max(x, 0) + ln(1 + e^−|x|).
-fn softplus(x: &Tensor) -> Result<Tensor> {
-    Ok((x.relu()? + (x.abs()?.neg()?.exp()? + 1.0)?.log()?)?)
-}
-
-/// 1 / (1 + e^−x), with a gradient, by way of tanh, which cannot overflow.
-fn sigmoid(x: &Tensor) -> Result<Tensor> {
-    Ok(((x * 0.5)?.tanh()? * 0.5)?.affine(1.0, 0.5)?)
 }

@@ -85,7 +85,7 @@ impl Ranking {
     ///
     /// # Errors
     /// As [`Ranking::new`], and when there are not as many labels as scores.
-    pub fn by_label(scores: &[f64], labels: &[u8], is_normal: impl Fn(u8) -> bool) -> Result<Self> {
+    pub fn by_label<L: Copy>(scores: &[f64], labels: &[L], is_normal: impl Fn(L) -> bool) -> Result<Self> {
         if scores.len() != labels.len() {
             let (scores, labels) = (scores.len(), labels.len());
             return Err(Error::argument(format!("{scores} scores with {labels} labels: expected one for each")));

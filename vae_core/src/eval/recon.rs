@@ -223,7 +223,8 @@ impl Quality {
 impl fmt::Display for Quality {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Self { images, equal, mse, mae, psnr, ssim } = self;
-        write!(f, "{images} images: MSE {mse:.5}, MAE {mae:.4}, PSNR {psnr:.2} dB, SSIM {ssim:.4}")?;
+        let s = if *images == 1 { "" } else { "s" };
+        write!(f, "{images} image{s}: MSE {mse:.5}, MAE {mae:.4}, PSNR {psnr:.2} dB, SSIM {ssim:.4}")?;
         if *equal > 0 { write!(f, " ({equal} equal to their reference, left out of the PSNR)") } else { Ok(()) }
     }
 }

@@ -23,7 +23,7 @@
 
 use candle_core::{Device, Tensor};
 
-use super::{ConvVaeConfig, LayerRow, Vae, conv_config::Shape, describe, networks::Networks, open::Architecture};
+use super::{ConvVaeConfig, LayerRow, Vae, describe, networks::Networks, open::Architecture};
 use crate::{
     Result,
     distributions::{DiagonalGaussian, Distribution},
@@ -105,12 +105,6 @@ impl ConvVae {
     pub fn decoder(&self) -> &Stack {
         &self.networks.decoder
     }
-
-    /// How many numbers the layer of that name has.
-    fn count(&self, name: &str) -> usize {
-        let own = |part: &str| self.networks.params.get(&format!("{name}.{part}")).map_or(0, |var| var.elem_count());
-        own("weight") + own("bias")
-    }
 }
 
 impl Vae for ConvVae {
@@ -135,31 +129,7 @@ impl Vae for ConvVae {
     }
 
     fn layers(&self) -> Vec<LayerRow> {
-        let row = |name: String, kind, output: &[usize]| {
-            let parameters = self.count(&name);
-            LayerRow::new(name, kind, output, parameters)
-        };
-        let half = |name: &str, kind, first: usize, shapes: &[Shape]| -> Vec<LayerRow> {
-            let mut rows = vec![];
-            for (i, &(c, h, w)) in shapes.iter().enumerate() {
-                rows.push(row(format!("{name}.{}", 2 * i + first), kind, &[c, h, w]));
-                if i + 1 < shapes.len() {
-                    rows.push(LayerRow::new(String::new(), self.config.activation.name(), &[c, h, w], 0));
-                }
-            }
-            rows
-        };
-        // The configuration was checked when the model was made.
-        let (encoder, decoder) = self.config.shapes().unwrap_or_default();
-        let (c, h, w) = encoder.last().copied().unwrap_or(self.config.image);
-        let mut rows = half("encoder", "Conv2d", 0, &encoder);
-        rows.push(LayerRow::new(String::new(), "Flatten", &[c * h * w], 0));
-        rows.extend(["z_mean", "z_log_var"].map(|name| row(name.into(), "Linear", &[self.config.latent])));
-        rows.push(row("decoder.0".into(), "Linear", &[c * h * w]));
-        rows.push(LayerRow::new(String::new(), "Unflatten", &[c, h, w], 0));
-        rows.extend(half("decoder", "ConvTranspose2d", 2, &decoder));
-        rows.extend(self.config.observation.row());
-        rows
+        self.networks.layers()
     }
 
     fn config(&self) -> serde_json::Value {

@@ -184,29 +184,7 @@ impl Vae for MlpVae {
     }
 
     fn layers(&self) -> Vec<LayerRow> {
-        let (c, h, w) = self.config.image;
-        let latent = self.config.latent;
-        let linear = |name: String, inputs: usize, outputs: usize| {
-            LayerRow::new(name, "Linear", &[outputs], inputs * outputs + outputs)
-        };
-        let activation = |width| LayerRow::new(String::new(), self.config.activation.name(), &[width], 0);
-
-        let mut rows = vec![];
-        let mut width = c * h * w;
-        for (i, &next) in self.config.hidden.iter().enumerate() {
-            rows.extend([linear(format!("encoder.fc{}", i + 1), width, next), activation(next)]);
-            width = next;
-        }
-        rows.push(linear("encoder.fc_mu".into(), width, latent));
-        rows.push(linear("encoder.fc_logvar".into(), width, latent));
-        let mut width = latent;
-        for (i, &next) in self.config.hidden.iter().rev().enumerate() {
-            rows.extend([linear(format!("decoder.fc{}", i + 1), width, next), activation(next)]);
-            width = next;
-        }
-        rows.push(linear(format!("decoder.fc{}", self.config.hidden.len() + 1), width, c * h * w));
-        rows.extend(self.config.observation.row());
-        rows
+        self.networks.layers()
     }
 
     fn config(&self) -> serde_json::Value {

@@ -2,11 +2,11 @@
 
 use candle_core::{Shape, Tensor};
 
-use super::Observation;
+use super::{LayerRow, Observation};
 use crate::{
     Error, Result,
     distributions::{DiagonalGaussian, Distribution},
-    nn::{Params, Stack},
+    nn::{Params, Row, Stack},
 };
 
 /// Encoder, decoder and their parameters.
@@ -56,6 +56,25 @@ impl Networks {
     /// The shape of an image.
     pub(super) fn shape(&self) -> Shape {
         self.image.into()
+    }
+
+    /// The rows of the layer table: those of the layers, under the names of their parameters. What only turns an image into a row of
+    /// numbers, at either end, is left out.
+    pub(super) fn layers(&self) -> Vec<LayerRow> {
+        let (c, h, w) = self.image;
+        // The shapes were checked when the layers were put together.
+        let encoder = self.encoder.rows(&[c, h, w]).unwrap_or_default();
+        let mut decoder = self.decoder.rows(&[self.latent]).unwrap_or_default();
+        decoder.pop_if(|row| row.kind == "Unflatten");
+        let rows = encoder.into_iter().skip_while(|row| row.kind == "Flatten").chain(decoder);
+        rows.map(|row| self.layer(row)).chain(self.observation.row()).collect()
+    }
+
+    fn layer(&self, Row { kind, output, parameters }: Row) -> LayerRow {
+        let first = parameters.first().map(Tensor::id);
+        let name = self.params.iter().find(|(_, var)| Some(var.id()) == first).map_or("", |(name, _)| name);
+        let name = name.rsplit_once('.').map_or(name, |(layer, _)| layer);
+        LayerRow::new(name.into(), kind, &output, parameters.iter().map(Tensor::elem_count).sum())
     }
 
     /// Refuses tensors of another type than the weights.

@@ -16,7 +16,14 @@ use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{Params, Stack, init::weight_and_bias};
-use crate::{Error, Result, random::Random};
+use crate::{
+    Error, Result,
+    ops::{
+        convolution::{Direction, Geometry},
+        stack::Kind,
+    },
+    random::Random,
+};
 
 /// The shape of a convolution with a square window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,9 +85,9 @@ pub(super) fn positive(what: &str, sizes: &[usize; 5]) -> Result<()> {
 /// A convolution; weight (out, in, k, k) and bias (out,), as in PyTorch.
 #[derive(Clone, Debug)]
 pub struct Conv2d {
-    pub(super) config: Conv2dConfig,
-    pub(super) weight: Tensor,
-    pub(super) bias: Tensor,
+    config: Conv2dConfig,
+    /// Weight and bias.
+    pub(super) parameters: [Tensor; 2],
 }
 
 impl Conv2d {
@@ -100,8 +107,8 @@ impl Conv2d {
         let Conv2dConfig { in_channels, out_channels, kernel, .. } = config;
         let shape = [out_channels, in_channels, kernel, kernel];
         let fan_in = in_channels * kernel * kernel;
-        let (weight, bias) = weight_and_bias(params, name, (&shape, out_channels), fan_in, random, device)?;
-        Ok(Self { config, weight, bias })
+        let parameters = weight_and_bias(params, name, (&shape, out_channels), fan_in, random, device)?;
+        Ok(Self { config, parameters })
     }
 
     /// (B, in, H, W) → (B, out, H', W') with the size of [`Conv2dConfig::output_size`].
@@ -112,20 +119,35 @@ impl Conv2d {
         Stack::new().push(self.clone(), None).forward(x)
     }
 
-    /// The same by candle's own operations, on any device and in any precision.
-    pub(super) fn reference(&self, x: &Tensor) -> Result<Tensor> {
-        let Conv2dConfig { kernel, stride, padding, dilation, out_channels, .. } = self.config;
-        let (_, _, height, width) = x.dims4()?;
-        // Pixels at the far end that no window reaches.
-        let over = |n: usize| (n + 2 * padding).saturating_sub(dilation * (kernel - 1) + 1) % stride;
-        let y = if over(height) == over(width) {
-            x.conv2d(&self.weight, padding, stride, dilation, 1)?
-        } else {
-            // candle 0.11.1 reckons the gradient's size from the height alone, so these pixels are left out beforehand.
-            let x = x.pad_with_zeros(2, padding, padding)?.pad_with_zeros(3, padding, padding)?;
-            let x = x.narrow(2, 0, height + 2 * padding - over(height))?;
-            x.narrow(3, 0, width + 2 * padding - over(width))?.conv2d(&self.weight, 0, stride, dilation, 1)?
+    /// (out, H', W') for (in, H, W), both without the batch.
+    pub(super) fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        let Conv2dConfig { in_channels, out_channels, .. } = self.config;
+        match *input {
+            [c, h, w] if c == in_channels => {
+                let (h, w) = self.config.output_size((h, w))?;
+                Ok(vec![out_channels, h, w])
+            }
+            _ => Err(Error::Shape {
+                what: "input of a convolution, without the batch",
+                expected: format!("({in_channels}, height, width)"),
+                got: input.to_vec(),
+            }),
+        }
+    }
+
+    /// The operation between images of these shapes, without the batch.
+    pub(super) fn kind(&self, input: &[usize], output: &[usize]) -> Kind {
+        let Conv2dConfig { in_channels, out_channels, kernel, stride, padding, dilation, .. } = self.config;
+        let geometry = Geometry {
+            big: (input[1], input[2]),
+            small: (output[1], output[2]),
+            big_channels: in_channels,
+            small_channels: out_channels,
+            kernel,
+            stride,
+            padding,
+            dilation,
         };
-        Ok(y.broadcast_add(&self.bias.reshape((1, out_channels, 1, 1))?)?)
+        Kind::Convolution(geometry, Direction::Down)
     }
 }

@@ -17,7 +17,14 @@ use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{Params, Stack, conv::positive, init::weight_and_bias};
-use crate::{Error, Result, random::Random};
+use crate::{
+    Error, Result,
+    ops::{
+        convolution::{Direction, Geometry},
+        stack::Kind,
+    },
+    random::Random,
+};
 
 /// The shape of a transposed convolution with a square window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,9 +89,9 @@ impl ConvTranspose2dConfig {
 /// A transposed convolution; weight (in, out, k, k) and bias (out,), as in PyTorch.
 #[derive(Clone, Debug)]
 pub struct ConvTranspose2d {
-    pub(super) config: ConvTranspose2dConfig,
-    pub(super) weight: Tensor,
-    pub(super) bias: Tensor,
+    config: ConvTranspose2dConfig,
+    /// Weight and bias.
+    pub(super) parameters: [Tensor; 2],
 }
 
 impl ConvTranspose2d {
@@ -104,8 +111,8 @@ impl ConvTranspose2d {
         let ConvTranspose2dConfig { in_channels, out_channels, kernel, .. } = config;
         let shape = [in_channels, out_channels, kernel, kernel];
         let fan_in = out_channels * kernel * kernel;
-        let (weight, bias) = weight_and_bias(params, name, (&shape, out_channels), fan_in, random, device)?;
-        Ok(Self { config, weight, bias })
+        let parameters = weight_and_bias(params, name, (&shape, out_channels), fan_in, random, device)?;
+        Ok(Self { config, parameters })
     }
 
     /// (B, in, H, W) → (B, out, H', W') with the size of [`ConvTranspose2dConfig::output_size`].
@@ -116,10 +123,35 @@ impl ConvTranspose2d {
         Stack::new().push(self.clone(), None).forward(x)
     }
 
-    /// The same by candle's own operations, on any device and in any precision.
-    pub(super) fn reference(&self, x: &Tensor) -> Result<Tensor> {
-        let ConvTranspose2dConfig { stride, padding, output_padding, dilation, out_channels, .. } = self.config;
-        let y = x.conv_transpose2d(&self.weight, padding, output_padding, stride, dilation)?;
-        Ok(y.broadcast_add(&self.bias.reshape((1, out_channels, 1, 1))?)?)
+    /// (out, H', W') for (in, H, W), both without the batch.
+    pub(super) fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        let ConvTranspose2dConfig { in_channels, out_channels, .. } = self.config;
+        match *input {
+            [c, h, w] if c == in_channels => {
+                let (h, w) = self.config.output_size((h, w))?;
+                Ok(vec![out_channels, h, w])
+            }
+            _ => Err(Error::Shape {
+                what: "input of a transposed convolution, without the batch",
+                expected: format!("({in_channels}, height, width)"),
+                got: input.to_vec(),
+            }),
+        }
+    }
+
+    /// The operation between images of these shapes, without the batch.
+    pub(super) fn kind(&self, input: &[usize], output: &[usize]) -> Kind {
+        let ConvTranspose2dConfig { in_channels, out_channels, kernel, stride, padding, dilation, .. } = self.config;
+        let geometry = Geometry {
+            big: (output[1], output[2]),
+            small: (input[1], input[2]),
+            big_channels: out_channels,
+            small_channels: in_channels,
+            kernel,
+            stride,
+            padding,
+            dilation,
+        };
+        Kind::Convolution(geometry, Direction::Up)
     }
 }

@@ -13,12 +13,12 @@ pub(super) fn weight_and_bias(
     fan_in: usize,
     random: &mut Random,
     device: &Device,
-) -> Result<(Tensor, Tensor)> {
+) -> Result<[Tensor; 2]> {
     let bound = 1.0 / (fan_in as f64).sqrt();
     let mut draw = |shape: &[usize]| -> Result<Var> {
         Ok(Var::from_tensor(&random.uniform(shape, device)?.affine(2.0 * bound, -bound)?)?)
     };
     let weight = params.register(format!("{name}.weight"), draw(weight)?)?;
     let bias = params.register(format!("{name}.bias"), draw(&[bias])?)?;
-    Ok((weight, bias))
+    Ok([weight, bias])
 }

@@ -14,13 +14,13 @@
 use candle_core::{Device, Tensor};
 
 use super::{Params, Stack, init::weight_and_bias};
-use crate::{Result, random::Random};
+use crate::{Error, Result, random::Random};
 
 /// A fully connected layer; weight (out, in) and bias (out,), as in PyTorch.
 #[derive(Clone, Debug)]
 pub struct Linear {
-    pub(super) weight: Tensor,
-    pub(super) bias: Tensor,
+    /// Weight and bias.
+    pub(super) parameters: [Tensor; 2],
 }
 
 impl Linear {
@@ -34,20 +34,25 @@ impl Linear {
         random: &mut Random,
         device: &Device,
     ) -> Result<Self> {
-        let (weight, bias) = weight_and_bias(params, name, (&[outputs, inputs], outputs), inputs, random, device)?;
-        Ok(Self { weight, bias })
+        let parameters = weight_and_bias(params, name, (&[outputs, inputs], outputs), inputs, random, device)?;
+        Ok(Self { parameters })
     }
 
     /// x Wᵀ + b: (B, in) → (B, out).
     ///
     /// # Errors
-    /// [`crate::Error::Candle`] unless the last dimension of `x` is `in`.
+    /// [`Error::Shape`] for another width than `in`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         Stack::new().push(self.clone(), None).forward(x)
     }
 
-    /// The same by candle's own operations, on any device and in any precision.
-    pub(super) fn reference(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?)
+    /// (out) for (in), both without the batch.
+    pub(super) fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        let (outputs, inputs) = self.parameters[0].dims2()?;
+        if *input == [inputs] {
+            return Ok(vec![outputs]);
+        }
+        let what = "input of a linear layer, without the batch";
+        Err(Error::Shape { what, expected: format!("({inputs})"), got: input.to_vec() })
     }
 }

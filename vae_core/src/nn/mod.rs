@@ -3,25 +3,26 @@
 mod activation;
 mod conv;
 mod conv_transpose;
-mod cuda;
-mod fused;
-mod gradients;
 mod init;
+mod layer;
 mod linear;
-mod outlet;
+mod norm;
 mod params;
+mod residual;
 mod stack;
 #[cfg(test)]
 mod tests;
 mod var_builder;
 
-pub use activation::Activation;
+pub use crate::ops::gradients::{Gradients, backward};
+pub use activation::{Activation, CustomActivation};
 pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
-pub use gradients::{Gradient, GradientSource, Gradients, Product, backward};
+pub use layer::{CustomLayer, Layer, Row};
 pub use linear::Linear;
-pub(crate) use outlet::Outlet;
+pub use norm::LayerNorm;
 pub use params::Params;
 pub(crate) use params::finite;
-pub use stack::{Layer, Stack};
+pub use residual::Residual;
+pub use stack::Stack;
 pub use var_builder::var_builder;

@@ -20,7 +20,7 @@ pub use means::Means;
 
 use candle_core::Tensor;
 
-use crate::{Result, data::Batch, models::Vae, nn::Params, ops::cuda, optim::AdamConfig, random::Random};
+use crate::{Result, data::Batch, models::Vae, nn::Params, ops, optim::AdamConfig, random::Random};
 
 /// The terms of an objective on one batch: scalars in nats per item.
 #[derive(Clone, Debug)]
@@ -51,12 +51,7 @@ impl Terms {
     /// # Errors
     /// [`Error::Candle`](crate::Error::Candle) when the two do not fit together.
     pub fn weighted(reconstruction: &Tensor, kl: &Tensor, beta: f64) -> Result<Self> {
-        if cuda::takes(reconstruction) && cuda::takes(kl) {
-            let [loss, reconstruction, kl] = cuda::distributions::weigh(reconstruction, kl, beta)?;
-            return Ok(Self::new(loss, reconstruction, kl, beta));
-        }
-        let (reconstruction, kl) = (reconstruction.mean_all()?, kl.mean_all()?);
-        let loss = ((&kl * beta)? - &reconstruction)?;
+        let [loss, reconstruction, kl] = ops::weigh::weigh(reconstruction, kl, beta)?;
         Ok(Self::new(loss, reconstruction, kl, beta))
     }
 

@@ -5,8 +5,7 @@
 //! θ ← θ − α · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
 //! ```
 //! candle's `AdamW` decays weights by 0.01 unless told otherwise and makes a dozen passes of tensor operations per
-//! parameter. Here the CPU makes one in place, a CUDA
-//! device one launch for all parameters; Metal uses candle's operations.
+//! parameter. Here the CPU makes one in place, a CUDA device one launch for all parameters; Metal uses candle's operations.
 //!
 //! ```
 //! use vae_core::{candle::{Device, Var}, nn::Params, optim::{Adam, AdamConfig}};
@@ -14,30 +13,21 @@
 //! let mut params = Params::new();
 //! let x = params.register("x", Var::new(&[3f64], &Device::Cpu)?)?;
 //! let mut adam = Adam::new(&params, AdamConfig { learning_rate: 0.1, ..Default::default() })?;
-//! adam.step(&x.sqr()?.sum_all()?.backward()?, 1.0)?;
+//! adam.step(&x.sqr()?.sum_all()?.backward()?.into(), 1.0)?; // or `&nn::backward(&loss)?`
 //! assert!((x.to_vec1::<f64>()?[0] - 2.9).abs() < 1e-6); // the first step is α in the direction of −g
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use std::{cell::RefCell, ops::Deref};
+use std::collections::HashMap;
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor, Var};
-use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
+use candle_core::{Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    nn::{Gradient, GradientSource, Params},
-    ops::cuda,
-    ops::kernels::{
-        in_pool,
-        slices::{in_float32_on_cpu, with_slice},
-    },
+    nn::{Gradients, Params},
+    ops::adam,
 };
-
-/// Elements that one thread takes at a time.
-const CHUNK: usize = 16 * 1024;
 
 /// The settings of [`Adam`], with the paper's defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,55 +112,25 @@ impl Adam {
 
     /// One step along `gradients`, each multiplied by `scale` first (1 unless gradients are clipped). Parameters without a
     /// gradient stay.
-    pub fn step(&mut self, gradients: &impl GradientSource, scale: f64) -> Result<()> {
+    pub fn step(&mut self, gradients: &Gradients, scale: f64) -> Result<()> {
         self.steps += 1;
         let AdamConfig { learning_rate, beta1, beta2, epsilon } = self.config;
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
         // The means start at 0, so for the first steps they are too small, by known factors.
         let (first, root) = (1.0 - beta1.powi(steps), (1.0 - beta2.powi(steps)).sqrt());
-        let update = Update { beta1, beta2, scale, rate: learning_rate * root / first, epsilon: epsilon * root };
-        if self.slots.iter().any(|slot| cuda::on(slot.var.device())) {
-            // On this thread: another one might have another CUDA stream.
-            return self.slots_on_device(gradients, &update);
-        }
-        // Side by side: where one runs out of tasks for all threads, there are those of the next.
-        let one = |Slot { var, m, v, .. }: &Slot| match gradients.gradient(var) {
-            Some(Gradient::Numbers(gradient)) => update.with_numbers(var, gradient, m, v),
-            Some(Gradient::Product(product)) => match product.factors() {
-                Some(factors) => update.in_place(var, m, v, factors.piece(), |first, len| factors.multiply(first, len)),
-                None => update.with_numbers(var, product.numbers(), m, v),
-            },
-            Some(Gradient::Tensor(gradient)) if in_float32_on_cpu(var) && in_float32_on_cpu(gradient) => {
-                with_slice(&gradient.contiguous()?, |gradient| update.with_numbers(var, gradient, m, v))
-            }
-            Some(Gradient::Tensor(gradient)) => update.by_candle(var, gradient, m, v),
-            None => Ok(()),
+        let update = adam::Update {
+            keep: [beta1, beta2],
+            take: [(1.0 - beta1) * scale, (1.0 - beta2) * scale * scale],
+            rate: learning_rate * root / first,
+            epsilon: epsilon * root,
         };
-        in_pool(|| self.slots.par_iter().try_for_each(one))
-    }
-
-    /// One launch for all float32 parameters, candle's operations for others.
-    fn slots_on_device(&self, gradients: &impl GradientSource, update: &Update) -> Result<()> {
-        let mut together = vec![];
+        let mut slots = vec![];
         for Slot { var, m, v, .. } in &self.slots {
-            let numbers = |numbers| Tensor::from_slice(numbers, var.shape(), var.device());
-            let gradient = match gradients.gradient(var) {
-                Some(Gradient::Tensor(gradient)) => gradient.contiguous()?,
-                Some(Gradient::Numbers(gradient)) => numbers(gradient)?,
-                Some(Gradient::Product(product)) => numbers(product.numbers())?,
-                None => continue,
-            };
-            if cuda::takes(var) && cuda::takes(&gradient) {
-                together.push((var, gradient, m, v));
-            } else {
-                update.by_candle(var, &gradient, m, v)?;
+            if let Some(gradient) = gradients.gradient(var) {
+                slots.push(adam::Slot { theta: var, gradient, m, v });
             }
         }
-        let slots: Vec<cuda::adam::Slot> =
-            together.iter().map(|(var, gradient, m, v)| [var.as_tensor(), gradient, m, v]).collect();
-        let Update { rate, epsilon, .. } = *update;
-        let ([keep1, take1], [keep2, take2]) = update.factors();
-        cuda::adam::step(&slots, [keep1, take1, keep2, take2, rate, epsilon])
+        adam::step(&slots, &update)
     }
 
     /// The running means by name, `m.{parameter}` and `v.{parameter}`; with [`Adam::steps`] all that a checkpoint needs.
@@ -188,7 +148,7 @@ impl Adam {
     ///
     /// # Errors
     /// [`Error::Argument`] for a missing name or another shape.
-    pub fn restore(&mut self, steps: u64, state: &std::collections::HashMap<String, Tensor>) -> Result<()> {
+    pub fn restore(&mut self, steps: u64, state: &HashMap<String, Tensor>) -> Result<()> {
         let mut pairs = vec![];
         for Slot { name, m, v, .. } in &self.slots {
             for (var, key) in [(m, format!("m.{name}")), (v, format!("v.{name}"))] {
@@ -208,135 +168,11 @@ impl Adam {
     }
 }
 
-/// The numbers of one step: g ← scale · g, then the means, then θ ← θ − rate · m / (√v + ε), with the corrections of both
-/// means moved into rate and ε.
-struct Update {
-    beta1: f64,
-    beta2: f64,
-    scale: f64,
-    rate: f64,
-    epsilon: f64,
-}
-
-impl Update {
-    /// What the old means and the new gradient (squared) are multiplied by.
-    fn factors(&self) -> ([f64; 2], [f64; 2]) {
-        let Self { beta1, beta2, scale, .. } = *self;
-        ([beta1, (1.0 - beta1) * scale], [beta2, (1.0 - beta2) * scale * scale])
-    }
-
-    /// By candle's own operations, on any device and in any precision.
-    fn by_candle(&self, theta: &Var, g: &Tensor, m: &Var, v: &Var) -> Result<()> {
-        let ([keep1, take1], [keep2, take2]) = self.factors();
-        m.set(&((m.as_tensor() * keep1)? + (g * take1)?)?)?;
-        v.set(&((v.as_tensor() * keep2)? + (g.sqr()? * take2)?)?)?;
-        let denominator = v.sqrt()?.affine(1.0, self.epsilon)?;
-        theta.set(&(theta.as_tensor() - (m.as_tensor() * self.rate)?.div(&denominator)?)?)?;
-        Ok(())
-    }
-
-    fn with_numbers(&self, theta: &Var, g: &[f32], m: &Var, v: &Var) -> Result<()> {
-        let count = theta.elem_count();
-        if g.len() != count {
-            return Err(Error::argument(format!("expected a gradient of {count} numbers, got {}", g.len())));
-        }
-        self.in_place(theta, m, v, CHUNK, |first, len| &g[first..][..len])
-    }
-
-    /// One pass over the parameter and both means, `chunk` numbers at a time; `gradient(first, len)` is that of the `len` numbers
-    /// from `first` on.
-    fn in_place<G: Deref<Target = [f32]>>(
-        &self,
-        theta: &Var,
-        m: &Var,
-        v: &Var,
-        chunk: usize,
-        gradient: impl Fn(usize, usize) -> G + Sync,
-    ) -> Result<()> {
-        let arch = Arch::new();
-        let apply = |theta: &mut [f32], m: &mut [f32], v: &mut [f32]| {
-            let means = m.par_chunks_mut(chunk).zip(v.par_chunks_mut(chunk));
-            theta.par_chunks_mut(chunk).zip(means).enumerate().for_each(|(i, (theta, (m, v)))| {
-                let g = &*gradient(i * chunk, theta.len());
-                arch.dispatch(Chunk { update: self, theta, g, m, v });
-            });
-            Ok(())
-        };
-        // candle hands out one tensor to write to at a time, so each is asked for inside the other's turn.
-        writing(m, |m| writing(v, |v| writing(theta, |theta| apply(theta, m, v))))
-    }
-}
-
-/// What one thread takes at a time.
-struct Chunk<'a> {
-    update: &'a Update,
-    theta: &'a mut [f32],
-    g: &'a [f32],
-    m: &'a mut [f32],
-    v: &'a mut [f32],
-}
-
-impl WithSimd for Chunk<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let (first, second) = self.update.factors();
-        let ([keep1, take1], [keep2, take2]) = (first.map(|x| x as f32), second.map(|x| x as f32));
-        let [rate, epsilon] = [self.update.rate, self.update.epsilon].map(|x| x as f32);
-        for (((theta, &g), m), v) in self.theta.iter_mut().zip(self.g).zip(self.m).zip(self.v) {
-            *m = or_zero(keep1 * *m + take1 * g, 1e-30);
-            *v = or_zero(keep2 * *v + take2 * g * g, f32::MIN_POSITIVE);
-            *theta -= rate * *m / (v.sqrt() + epsilon);
-        }
-    }
-}
-
-/// x, or 0 where |x| is less than `least`.
-///
-/// The means of a weight whose gradient stays 0, as behind a rectifier that never fires again, shrink for ever: after 700
-/// steps the first is below 10⁻³⁸, where numbers are subnormal and a processor computes with them many times slower. Its
-/// limit leaves room for the product with the learning rate; the square of a gradient that small is 0 anyway.
-#[inline(always)]
-fn or_zero(x: f32, least: f32) -> f32 {
-    if x.abs() < least { 0.0 } else { x }
-}
-
-/// Calls `f` with the numbers of a contiguous float32 variable on the CPU, to write to.
-fn writing<R>(var: &Var, f: impl FnOnce(&mut [f32]) -> Result<R>) -> Result<R> {
-    let turn = Turn(RefCell::new((Some(f), None)));
-    var.inplace_op1(&turn)?;
-    turn.0.into_inner().1.unwrap_or_else(|| Err(Error::argument("candle did not hand out a variable to write to")))
-}
-
-/// A closure that is called once with the storage of a tensor to write to, and what it returned.
-struct Turn<F, R>(RefCell<(Option<F>, Option<Result<R>>)>);
-
-impl<R, F: FnOnce(&mut [f32]) -> Result<R>> InplaceOp1 for Turn<F, R> {
-    fn name(&self) -> &'static str {
-        "vae_core Adam"
-    }
-
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
-        let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
-            candle_core::bail!("Adam expected a contiguous float32 variable, got the layout {layout:?}");
-        };
-        let (f, result) = &mut *self.0.borrow_mut();
-        *result = f.take().map(|f| f(&mut values[start..end]));
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
 
     use super::*;
-    use crate::{
-        nn::{Linear, backward},
-        optim::gradient_norm,
-        random::Random,
-    };
 
     /// Several steps on an ill-scaled quadratic follow the update rule computed by hand in float64.
     #[test]
@@ -350,7 +186,7 @@ mod tests {
         let (mut expected, mut m, mut v) = (start, [0.0f64; 3], [0.0f64; 3]);
         for t in 1..=20 {
             let loss = (theta.sqr().unwrap() * &weights).unwrap().sum_all().unwrap();
-            adam.step(&loss.backward().unwrap(), 0.5).unwrap();
+            adam.step(&loss.backward().unwrap().into(), 0.5).unwrap();
             for i in 0..3 {
                 let g = 0.5 * 2.0 * scales[i] * expected[i];
                 m[i] = 0.9 * m[i] + 0.1 * g;
@@ -372,7 +208,8 @@ mod tests {
         let mut adam = Adam::new(&params, AdamConfig { beta2: 0.99, ..Default::default() }).unwrap();
         let mut step = |gradient: [f32; 2]| {
             let weights = Tensor::new(&gradient, &Device::Cpu).unwrap();
-            adam.step(&(&theta * weights).unwrap().sum_all().unwrap().backward().unwrap(), 1.0).unwrap();
+            let loss = (&theta * weights).unwrap().sum_all().unwrap();
+            adam.step(&loss.backward().unwrap().into(), 1.0).unwrap();
             adam.state().into_iter().map(|(_, means)| means.to_vec1::<f32>().unwrap()).collect::<Vec<_>>()
         };
         step([1e-3, f32::NAN]);
@@ -384,31 +221,16 @@ mod tests {
         assert!(means.iter().all(|means| means[0] == 0.0), "{means:?}");
     }
 
-    /// A step is the same whether a layer's gradient was multiplied out before, as for its norm, or is multiplied out on the
-    /// way; and a variable with two names is moved once.
+    /// A variable with two names is one parameter, and moved once.
     #[test]
-    fn a_product_is_its_numbers() {
-        let step = |norm_first: bool| {
-            let (mut params, random, cpu) = (Params::new(), &mut Random::new(3), Device::Cpu);
-            let layer = Linear::new(&mut params, "fc", 70, 110, random, &cpu).unwrap();
-            let weight = params.get("fc.weight").unwrap().clone();
-            params.register("tied", weight.clone()).unwrap();
-            let mut adam = Adam::new(&params, AdamConfig::default()).unwrap();
-            let x = random.normal((9, 70), &cpu).unwrap();
-            for _ in 0..2 {
-                let gradients = backward(&layer.forward(&x).unwrap().sqr().unwrap().sum_all().unwrap()).unwrap();
-                assert!(matches!(gradients.gradient(&weight), Some(Gradient::Product(_))));
-                if norm_first {
-                    assert!(gradient_norm(&params, &gradients).unwrap() > 0.0);
-                }
-                adam.step(&gradients, 0.5).unwrap();
-            }
-            assert_eq!(adam.state().len(), 4);
-            weight.to_vec2::<f32>().unwrap()
-        };
-        let weight = step(true);
-        assert_eq!(weight, step(false));
-        assert!(weight.iter().flatten().all(|w| w.is_finite()));
+    fn tied_names_are_moved_once() {
+        let mut params = Params::new();
+        let theta = params.register("theta", Var::new(&[3f32], &Device::Cpu).unwrap()).unwrap();
+        params.register("tied", params.get("theta").unwrap().clone()).unwrap();
+        let mut adam = Adam::new(&params, AdamConfig { learning_rate: 0.1, ..Default::default() }).unwrap();
+        adam.step(&theta.sqr().unwrap().sum_all().unwrap().backward().unwrap().into(), 1.0).unwrap();
+        assert_eq!(adam.state().len(), 2);
+        assert!((theta.to_vec1::<f32>().unwrap()[0] - 2.9).abs() < 1e-6);
     }
 
     /// Settings that make no sense are refused by name.

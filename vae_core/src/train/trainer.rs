@@ -27,7 +27,7 @@ use crate::{
     data::{Batch, Data, Part, binarize, pass},
     models::{Vae, given, thousands},
     objectives::{Accumulator, Terms, evaluate},
-    ops::kernels::heap::keep_freed_memory,
+    ops::heap::keep_freed_memory,
     random::Random,
 };
 

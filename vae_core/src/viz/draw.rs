@@ -3,6 +3,7 @@
 use super::{
     Figure, Plot,
     axis::{Axis, Kind, drawable},
+    colors::{AXIS, GRID, hex},
     legend::Legend,
     marks,
     plot::{Mark, Series},
@@ -21,7 +22,7 @@ pub(super) struct Frame {
 
 impl Plot {
     /// The plot as a figure of the size that was asked for.
-    pub(super) fn draw(&self) -> Result<Figure, String> {
+    pub(super) fn draw(&self) -> Figure {
         let series = self.prepared();
         let (width, height) = self.size;
         let title = text::wrap(&self.title, TITLE, width);
@@ -35,7 +36,7 @@ impl Plot {
         let mut body = text::lines(0.0, 0.0, TITLE, " font-weight=\"600\"", &title);
         body += &legend.draw(head);
         body += &frame.axes(&self.x_label, &self.y_label);
-        body += &frame.clipped(&marks::draw(&series, &frame)?);
+        body += &frame.clipped(&marks::draw(&series, &frame));
         if series.iter().all(|s| s.data.is_empty()) {
             let (x, y) = (frame.left + frame.width / 2.0, frame.top + frame.height / 2.0);
             body += &text::text(x, y, Anchor::Middle, SIZE, &format!(" fill=\"{FAINT}\""), "nothing to draw");
@@ -43,7 +44,7 @@ impl Plot {
         body += &text::lines(0.0, height - bottom, SIZE, &format!(" fill=\"{FAINT}\""), &notes);
         let names = series.iter().map(|s| s.label.as_str()).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(", ");
         let alt = format!("{}: {} against {}. {names}", self.title, self.y_label, self.x_label);
-        Ok(Figure { width, height, head, body, alt })
+        Figure { width, height, head, body, alt }
     }
 
     /// The series as they are drawn: histograms counted, what cannot be drawn replaced by NaN.
@@ -175,24 +176,23 @@ fn space(height: f64, gap: f64) -> f64 {
 }
 
 impl Frame {
-    /// Axis lines, tick labels and axis labels.
-    pub(super) fn axes(&self, x_label: &str, y_label: &str) -> String {
-        let (right, bottom) = (self.left + self.width, self.top + self.height);
-        let mut out = format!(
-            "<path d=\"M{l} {t}V{b}H{r}\" fill=\"none\" stroke=\"#8c959f\"/>\n",
-            l = number(self.left),
-            t = number(self.top),
-            b = number(bottom),
-            r = number(right)
-        );
+    /// Grid, axis lines, tick labels and axis labels.
+    fn axes(&self, x_label: &str, y_label: &str) -> String {
+        let bottom = self.top + self.height;
+        let [l, t, w, h, b] = [self.left, self.top, self.width, self.height, bottom].map(number);
+        let (mut grid, mut out) = (String::new(), String::new());
         for (value, label) in &self.x.ticks {
             let x = self.left + self.x.place(*value).unwrap_or(0.0) * self.width;
+            grid += &format!("M{} {t}v{h}", number(x));
             out += &text::text(x, bottom + SIZE + 5.0, Anchor::Middle, SIZE, "", label);
         }
         for (value, label) in &self.y.ticks {
             let y = bottom - self.y.place(*value).unwrap_or(0.0) * self.height;
+            grid += &format!("M{l} {}h{w}", number(y));
             out += &text::text(self.left - 6.0, y + 0.35 * SIZE, Anchor::End, SIZE, "", label);
         }
+        out += &format!("<path d=\"{grid}\" stroke=\"{}\"/>\n", hex(GRID));
+        out += &format!("<path d=\"M{l} {t}V{b}h{w}\" fill=\"none\" stroke=\"{}\"/>\n", hex(AXIS));
         for (i, line) in text::wrap(x_label, SIZE, self.left + self.width).iter().enumerate() {
             let y = bottom + SIZE * LEADING + 6.0 + SIZE * (1.0 + LEADING * i as f64);
             out += &text::text(self.left + self.width / 2.0, y, Anchor::Middle, SIZE, "", line);
@@ -206,8 +206,9 @@ impl Frame {
         out
     }
 
-    /// `content`, drawn from (0, 0) to (width, height) and cut off outside.
-    pub(super) fn clipped(&self, content: &str) -> String {
+    /// `content`, drawn from (0, 0) to (width, height) and hidden outside: a picture in the picture, for a `clipPath` needs a
+    /// name of its own among all panels of a page.
+    fn clipped(&self, content: &str) -> String {
         let [x, y, w, h] = [self.left, self.top, self.width, self.height].map(number);
         format!("<svg x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" overflow=\"hidden\">\n{content}</svg>\n")
     }

@@ -4,8 +4,10 @@ use std::fmt;
 use std::path::Path;
 
 use super::{
-    ImageGrid, output,
-    text::{self, Anchor, FONT, HEADING, INK, SIZE, TITLE, number},
+    ImageGrid,
+    colors::{INK, hex},
+    output,
+    text::{self, Anchor, FONT, HEADING, SIZE, TITLE, number},
 };
 use crate::{Error, Result, io::files::write_atomically};
 
@@ -113,9 +115,10 @@ impl Figure {
         let alt = text::escape(&self.alt);
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-             viewBox=\"0 0 {width} {height}\" font-family=\"{FONT}\" fill=\"{INK}\" role=\"img\" aria-label=\"{alt}\">\n\
+             viewBox=\"0 0 {width} {height}\" font-family=\"{FONT}\" fill=\"{}\" role=\"img\" aria-label=\"{alt}\">\n\
              <rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"#ffffff\"/>\n\
              <g transform=\"translate({PADDING} {PADDING})\">\n{}</g>\n</svg>\n",
+            hex(INK),
             self.body
         )
     }
@@ -169,7 +172,6 @@ impl Figure {
 
     /// `grid` with a line of text under each image.
     pub(super) fn labelled_grid(grid: &ImageGrid, labels: &[String]) -> Self {
-        let (columns, _) = grid.layout();
         let pictures: Vec<_> = (0..grid.len()).map(|i| Figure::from(grid.single(i))).collect();
         let widest = labels.iter().take(pictures.len()).map(|label| text::width(label, SIZE)).fold(0.0, f64::max);
         let (image_width, image_height) = pictures.first().map_or((0.0, 0.0), |p| (p.width, p.height));
@@ -180,8 +182,8 @@ impl Figure {
         let cell_height = image_height + text::height(lines, SIZE) + 4.0;
         let mut all = Self::empty();
         for (i, picture) in pictures.iter().enumerate() {
-            let x = (i % columns) as f64 * (cell_width + 8.0);
-            let y = (i / columns) as f64 * (cell_height + 8.0);
+            let x = (i % grid.columns) as f64 * (cell_width + 8.0);
+            let y = (i / grid.columns) as f64 * (cell_height + 8.0);
             all.add(x + (cell_width - image_width) / 2.0, y, picture);
             for (k, line) in wrapped.get(i).into_iter().flatten().enumerate() {
                 let baseline = y + image_height + 3.0 + SIZE * (0.95 + text::LEADING * k as f64);
@@ -190,7 +192,7 @@ impl Figure {
             all.width = all.width.max(x + cell_width);
             all.height = all.height.max(y + cell_height);
         }
-        all.alt = format!("{} images", grid.len());
+        all.alt = grid.alt();
         all
     }
 }
@@ -199,10 +201,7 @@ impl From<ImageGrid> for Figure {
     fn from(grid: ImageGrid) -> Self {
         let (width, height) = grid.size();
         match grid.to_png() {
-            Ok(png) => {
-                let alt = if grid.len() == 1 { "an image".into() } else { format!("{} images", grid.len()) };
-                Self { alt, ..Self::picture(&png, width as f64, height as f64) }
-            }
+            Ok(png) => Self { alt: grid.alt(), ..Self::picture(&png, width as f64, height as f64) },
             Err(error) => Self::apology("an image grid", &error.to_string()),
         }
     }

@@ -28,9 +28,11 @@ const LONGEST_SIDE: usize = 16_384;
 /// use vae_core::{candle::{Device, Tensor}, viz::ImageGrid};
 ///
 /// let images = Tensor::rand(0f32, 1., (16, 1, 28, 28), &Device::Cpu)?;
-/// let grid = ImageGrid::new(&images)?.columns(8).scale(2);
-/// assert_eq!(grid.size(), (8 * 56 + 9 * 2, 2 * 56 + 3 * 2)); // two pixels between images and around them
-/// # Ok::<(), vae_core::Error>(())
+/// let path = std::env::temp_dir().join("vae_core_grid_doc.png");
+/// ImageGrid::new(&images)?.columns(8).scale(2).save(&path)?;
+/// let size = vae_core::image::image_dimensions(path)?;
+/// assert_eq!(size, (8 * 56 + 9 * 2, 2 * 56 + 3 * 2)); // two pixels between images and around them
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct ImageGrid {
@@ -39,7 +41,8 @@ pub struct ImageGrid {
     width: usize,
     /// All images, one after the other, row by row.
     pixels: Vec<Rgb>,
-    columns: usize,
+    /// The number of images in a row.
+    pub(super) columns: usize,
     scale: Option<usize>,
     separator: usize,
     separator_color: Rgb,
@@ -92,12 +95,8 @@ impl ImageGrid {
         Ok(Self::of_pixels(n, height, width, pixels.collect()))
     }
 
-    /// The grid of `n` images kept as bytes (0–255), laid out as (N, C, H, W).
-    ///
-    /// # Errors
-    ///
-    /// As for [`new`](Self::new), and [`Error::Shape`] when the number of bytes is not N·C·H·W.
-    pub fn from_bytes(shape: (usize, usize, usize, usize), bytes: &[u8]) -> Result<Self> {
+    /// The grid of images kept as bytes (0–255), laid out as (N, C, H, W).
+    pub(super) fn from_bytes(shape: (usize, usize, usize, usize), bytes: &[u8]) -> Result<Self> {
         let (n, channels, height, width) = shape;
         let expected = n.saturating_mul(channels).saturating_mul(height).saturating_mul(width);
         if expected != bytes.len() || expected == 0 || (channels != 1 && channels != 3) {
@@ -135,12 +134,6 @@ impl ImageGrid {
         self
     }
 
-    /// In how many rows the images are shared out; at least 1.
-    pub fn rows(self, rows: usize) -> Self {
-        let columns = self.len().div_ceil(rows.max(1));
-        self.columns(columns)
-    }
-
     /// How many times each pixel is enlarged, in both directions. Without it, a factor that suits a notebook.
     pub fn scale(mut self, scale: usize) -> Self {
         self.scale = Some(scale.max(1));
@@ -153,31 +146,25 @@ impl ImageGrid {
         self
     }
 
-    /// The number of images.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.pixels.len() / (self.height * self.width)
     }
 
-    /// Never: a grid holds one image or more.
-    pub fn is_empty(&self) -> bool {
-        false
-    }
-
     /// The picture's width and height in pixels.
-    pub fn size(&self) -> (usize, usize) {
+    pub(super) fn size(&self) -> (usize, usize) {
         let (rows, (cell_width, cell_height)) = (self.len().div_ceil(self.columns), self.cell());
         (self.columns * cell_width + self.separator, rows * cell_height + self.separator)
+    }
+
+    /// What the grid shows, for readers who cannot see it.
+    pub(super) fn alt(&self) -> String {
+        if self.len() == 1 { "an image".into() } else { format!("{} images", self.len()) }
     }
 
     /// The distance between the left edges, and between the upper edges, of neighbours.
     pub(super) fn cell(&self) -> (usize, usize) {
         let factor = self.factor();
         (self.width * factor + self.separator, self.height * factor + self.separator)
-    }
-
-    /// The number of images in a row, the width of the separator.
-    pub(super) fn layout(&self) -> (usize, usize) {
-        (self.columns, self.separator)
     }
 
     /// The enlargement: what was asked for, or images of about 90 pixels in a picture of about 680, but never so much
@@ -212,11 +199,7 @@ impl ImageGrid {
     }
 
     /// The picture as a PNG file's bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Argument`] if the encoder refuses; it has no reason to.
-    pub fn to_png(&self) -> Result<Vec<u8>> {
+    pub(super) fn to_png(&self) -> Result<Vec<u8>> {
         let (width, height, pixels) = self.draw();
         let mut png = Vec::new();
         PngEncoder::new(&mut png)
@@ -261,7 +244,7 @@ impl ImageGrid {
     pub fn evcxr_display(&self) {
         match self.to_png() {
             Ok(png) => output::emit("image/png", &output::base64(&png)),
-            Err(error) => eprintln!("{error}"),
+            Err(error) => Figure::apology("these images", &error.to_string()).evcxr_display(),
         }
     }
 }
@@ -330,7 +313,7 @@ mod tests {
     fn layout() {
         let grid = |n| ImageGrid::from_bytes((n, 1, 28, 28), &vec![0; n * 784]).unwrap();
         assert_eq!([1, 10, 16, 40, 64].map(|n| grid(n).columns), [1, 10, 4, 10, 8]);
-        assert_eq!((grid(7).columns(0).columns, grid(7).columns(99).columns, grid(7).rows(2).columns), (1, 7, 4));
+        assert_eq!((grid(7).columns(0).columns, grid(7).columns(99).columns), (1, 7));
         let (width, height) = grid(4).scale(usize::MAX / 1000).size();
         assert!(width <= LONGEST_SIDE + 200 && height <= LONGEST_SIDE + 200);
     }

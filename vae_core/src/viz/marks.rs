@@ -1,18 +1,13 @@
-//! The data of a plot: grid, bands, bars, lines and error bars through plotters; dots, reference lines and class names
-//! as SVG of our own, which is a tenth of the size.
-
-use plotters::prelude::*;
+//! The data of a plot: bands, bars, lines, error bars, dots, reference lines and class names, each as SVG.
 
 use super::{
-    colors::{Rgb, hex},
+    colors::hex,
     draw::Frame,
+    path::{Path, Place},
     plot::{Mark, Series},
-    text::{self, Anchor, SIZE, number},
+    text::{self, Anchor, SIZE},
 };
 
-/// plotters places everything on whole pixels; drawn this many times larger and shown at the right size, curves are
-/// smooth.
-const FINE: f64 = 8.0;
 /// A line with more points than this is thinned to the extremes of neighbours.
 const MOST_POINTS: usize = 4000;
 /// Dots that share one path, so that classes take turns in lying above each other.
@@ -36,87 +31,79 @@ pub(super) fn count(values: impl Iterator<Item = f64>, lo: f64, hi: f64, bins: u
     counts.iter().enumerate().map(|(i, n)| [edge(i), edge(i + 1), n * unit]).collect()
 }
 
-/// Everything inside the frame, in its coordinates.
-pub(super) fn draw(series: &[Series], frame: &Frame) -> Result<String, String> {
-    let size = ((frame.width * FINE).ceil() as u32, (frame.height * FINE).ceil() as u32);
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        plotters(series, frame, &area).map_err(|error| error.to_string())?;
-        area.present().map_err(|error| error.to_string())?;
-    }
-    // plotters writes a document; its content goes into ours.
-    let content = svg.split_once('>').map_or("", |(_, rest)| rest).trim_end().trim_end_matches("</svg>");
-    let mut out = format!(
-        "<g transform=\"scale({})\" stroke-linejoin=\"round\" stroke-linecap=\"round\">{content}</g>\n",
-        1.0 / FINE
-    );
-    out += &dots(series, frame);
-    out += &references(series, frame);
-    out += &names(series, frame);
-    Ok(out)
+/// Everything inside the frame, in its coordinates: areas below lines, lines below dots, names on top.
+pub(super) fn draw(series: &[Series], frame: &Frame) -> String {
+    let mut layers: Vec<(u8, String)> = series
+        .iter()
+        .map(|s| match s.mark {
+            Mark::Band => (0, band(s, frame)),
+            Mark::Histogram { .. } => (1, histogram(s, frame)),
+            Mark::Line => (2, line(s, frame)),
+            Mark::Errors => (3, errors(s, frame)),
+            _ => (4, String::new()),
+        })
+        .collect();
+    layers.sort_by_key(|layer| layer.0);
+    layers.push((4, dots(series, frame)));
+    let marks: String = layers.into_iter().map(|layer| layer.1).collect();
+    format!("<g fill=\"none\" stroke-linejoin=\"round\" stroke-linecap=\"round\">\n{marks}</g>\n")
+        + &references(series, frame)
+        + &names(series, frame)
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+impl Frame {
+    fn path(&self) -> Path {
+        Path::new(self.width, self.height)
+    }
 
-fn plotters(series: &[Series], frame: &Frame, area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
-    let mut chart = ChartBuilder::on(area).build_cartesian_2d(frame.x.clone(), frame.y.clone())?;
-    chart
-        .configure_mesh()
-        .disable_axes()
-        .bold_line_style(ShapeStyle {
-            color: RGBColor(0xe4, 0xe7, 0xeb).to_rgba(),
-            filled: false,
-            stroke_width: FINE as u32,
-        })
-        .light_line_style(TRANSPARENT)
-        .draw()?;
-    let line = |[r, g, b]: Rgb, width: f64| ShapeStyle {
-        color: RGBColor(r, g, b).to_rgba(),
-        filled: false,
-        stroke_width: (width * FINE) as u32,
-    };
-    let area = |[r, g, b]: Rgb, alpha| RGBColor(r, g, b).mix(alpha).filled();
-    let (y_lo, _) = frame.y.ends();
-    for s in series.iter().filter(|s| s.mark == Mark::Band) {
-        let mut outline: Vec<_> = s.data.iter().map(|d| (d[0], d[1])).collect();
-        outline.extend(s.data.iter().rev().map(|d| (d[0], d[2])));
-        chart.draw_series([Polygon::new(outline, area(s.color, 0.25))])?;
+    /// Where (x, y) lies, inside the frame or not; `None` where it cannot be drawn.
+    fn at(&self, x: f64, y: f64) -> Option<Place> {
+        Some((self.x.place(x)? * self.width, (1.0 - self.y.place(y)?) * self.height))
     }
-    for s in series.iter().filter(|s| matches!(s.mark, Mark::Histogram { .. })) {
-        // Bars stand on zero, or on the floor of a logarithmic axis.
-        let base = if frame.y.place(0.0).is_some() { 0.0 } else { y_lo };
-        let steps = || s.data.iter().flat_map(|d| [(d[0], d[2].max(base)), (d[1], d[2].max(base))]);
-        // One outline for all bars: neighbours leave no seam.
-        if let (Some(first), Some(last)) = (s.data.first(), s.data.last()) {
-            let outline = [(first[0], base)].into_iter().chain(steps()).chain([(last[1], base)]).collect::<Vec<_>>();
-            chart.draw_series([Polygon::new(outline, area(s.color, 0.45))])?;
-        }
-        chart.draw_series([PathElement::new(steps().collect::<Vec<_>>(), line(s.color, 1.25))])?;
+
+    /// Where (x, y) lies, on the floor of a logarithmic axis that has no place for y.
+    fn above_floor(&self, x: f64, y: f64) -> Option<Place> {
+        let x = self.x.place(x)? * self.width;
+        Some((x, self.y.place(y).map_or(self.height, |t| (1.0 - t) * self.height)))
     }
-    for s in series.iter().filter(|s| s.mark == Mark::Line) {
-        for run in s.data.split(|d| d[0].is_nan()) {
-            chart.draw_series([PathElement::new(thin(run), line(s.color, 2.0))])?;
-        }
-    }
-    for s in series.iter().filter(|s| s.mark == Mark::Errors) {
-        for &[x, y, error] in &s.data {
-            let (low, high) = (y - error.abs(), y + error.abs());
-            // The lower end may lie below a logarithmic axis.
-            let low = if frame.y.place(low).is_some() { low } else { y_lo };
-            chart.draw_series([PathElement::new(vec![(x, low), (x, high)], line(s.color, 1.5))])?;
-        }
-    }
-    Ok(())
+}
+
+fn band(s: &Series, frame: &Frame) -> String {
+    let low = s.data.iter().filter_map(|d| frame.at(d[0], d[1]));
+    let high = s.data.iter().rev().filter_map(|d| frame.at(d[0], d[2]));
+    frame.path().area(low.chain(high).collect()).draw(&format!("fill=\"{}\" opacity=\".25\"", hex(s.color)))
+}
+
+/// One outline for all bars, so that neighbours leave no seam.
+fn histogram(s: &Series, frame: &Frame) -> String {
+    let (Some(first), Some(last)) = (s.data.first(), s.data.last()) else { return String::new() };
+    let steps: Vec<_> =
+        s.data.iter().flat_map(|d| [(d[0], d[2]), (d[1], d[2])]).filter_map(|(x, y)| frame.above_floor(x, y)).collect();
+    let floor = |x| frame.above_floor(x, 0.0);
+    let outline = floor(first[0]).into_iter().chain(steps.iter().copied()).chain(floor(last[1])).collect();
+    let color = hex(s.color);
+    frame.path().area(outline).draw(&format!("fill=\"{color}\" opacity=\".45\""))
+        + &frame.path().line(steps).draw(&format!("stroke=\"{color}\" stroke-width=\"1.25\""))
+}
+
+fn line(s: &Series, frame: &Frame) -> String {
+    let runs = s.data.split(|d| d[0].is_nan());
+    let path = runs.fold(frame.path(), |path, run| path.line(thin(run).iter().filter_map(|d| frame.at(d[0], d[1]))));
+    path.draw(&format!("stroke=\"{}\" stroke-width=\"2\"", hex(s.color)))
+}
+
+fn errors(s: &Series, frame: &Frame) -> String {
+    let ends = |[x, y, error]: &[f64; 3]| [-1.0, 1.0].map(|sign| frame.above_floor(*x, y + sign * error.abs()));
+    let path = s.data.iter().fold(frame.path(), |path, d| path.line(ends(d).into_iter().flatten()));
+    path.draw(&format!("stroke=\"{}\" stroke-width=\"1.5\"", hex(s.color)))
 }
 
 /// At most about [`MOST_POINTS`] points that look the same: the first, least, greatest and last of each group.
-fn thin(run: &[[f64; 3]]) -> Vec<(f64, f64)> {
-    let group = run.len().div_ceil(MOST_POINTS / 4);
+fn thin(run: &[[f64; 3]]) -> Vec<[f64; 3]> {
     if run.len() <= MOST_POINTS {
-        return run.iter().map(|d| (d[0], d[1])).collect();
+        return run.to_vec();
     }
-    run.chunks(group)
+    run.chunks(run.len().div_ceil(MOST_POINTS / 4))
         .flat_map(|chunk| {
             let by = |a: &usize, b: &usize| chunk[*a][1].total_cmp(&chunk[*b][1]);
             let mut keep = vec![0, chunk.len() - 1];
@@ -124,46 +111,31 @@ fn thin(run: &[[f64; 3]]) -> Vec<(f64, f64)> {
             keep.extend((0..chunk.len()).max_by(by));
             keep.sort_unstable();
             keep.dedup();
-            keep.into_iter().map(|i| (chunk[i][0], chunk[i][1]))
+            keep.into_iter().map(|i| chunk[i])
         })
         .collect()
 }
 
-/// Where a point is drawn; `None` outside the frame.
-fn place(frame: &Frame, [x, y, _]: &[f64; 3]) -> Option<(f64, f64)> {
-    let (x, y) = (frame.x.place(*x)?, frame.y.place(*y)?);
-    let inside = (-0.02..=1.02).contains(&x) && (-0.02..=1.02).contains(&y);
-    inside.then_some((x * frame.width, (1.0 - y) * frame.height))
-}
-
-/// Dots as ends of lines without length, series taking turns.
+/// Dots, series taking turns.
 fn dots(series: &[Series], frame: &Frame) -> String {
-    let dotted = |s: &&Series| matches!(s.mark, Mark::Points | Mark::Class { .. } | Mark::Errors);
-    let most = series.iter().filter(dotted).map(|s| s.data.len()).max().unwrap_or(0);
-    let all: usize = series.iter().filter(dotted).map(|s| s.data.len()).sum();
-    let (size, opacity) = match all {
+    let dotted = || series.iter().filter(|s| matches!(s.mark, Mark::Points | Mark::Class { .. } | Mark::Errors));
+    let most = dotted().map(|s| s.data.len()).max().unwrap_or(0);
+    let (size, opacity) = match dotted().map(|s| s.data.len()).sum() {
         0..=100 => (6.5, 0.95),
         101..=1000 => (5.0, 0.8),
         1001..=4000 => (4.0, 0.7),
         _ => (3.0, 0.6),
     };
-    let mut out = String::new();
-    for turn in 0..most.div_ceil(TURN) {
-        for s in series.iter().filter(dotted) {
-            let chunk = s.data.iter().skip(turn * TURN).take(TURN);
-            let path: String =
-                chunk.filter_map(|d| place(frame, d)).map(|(x, y)| format!("M{x:.1} {y:.1}h0")).collect();
-            if !path.is_empty() {
-                let cap = if s.mark == (Mark::Class { square: true }) { "square" } else { "round" };
-                out += &format!(
-                    "<path d=\"{path}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{size}\" stroke-linecap=\"{cap}\" \
-                     opacity=\"{opacity}\"/>\n",
-                    hex(s.color)
-                );
-            }
-        }
-    }
-    out
+    let turn = |s: &Series, turn: usize| {
+        let square = if s.mark == (Mark::Class { square: true }) { " stroke-linecap=\"square\"" } else { "" };
+        let places = s.data.iter().skip(turn * TURN).take(TURN).filter_map(|d| frame.at(d[0], d[1]));
+        let color = hex(s.color);
+        frame
+            .path()
+            .dots(places)
+            .draw(&format!("stroke=\"{color}\" stroke-width=\"{size}\" opacity=\"{opacity}\"{square}"))
+    };
+    (0..most.div_ceil(TURN)).flat_map(|t| dotted().map(move |s| turn(s, t))).collect()
 }
 
 /// The dash pattern of the reference line number `index`.
@@ -174,46 +146,38 @@ pub(super) fn dashes(index: usize) -> &'static str {
 /// Dashed lines across the frame.
 fn references(series: &[Series], frame: &Frame) -> String {
     let across = series.iter().filter(|s| matches!(s.mark, Mark::Horizontal | Mark::Vertical));
-    let mut out = String::new();
-    for (i, s) in across.enumerate() {
-        let path = match (s.mark, s.data.first()) {
-            (Mark::Horizontal, Some(d)) => {
-                frame.y.place(d[1]).map(|t| format!("M0 {}H{}", number((1.0 - t) * frame.height), number(frame.width)))
-            }
-            (_, Some(d)) => {
-                frame.x.place(d[0]).map(|t| format!("M{} 0V{}", number(t * frame.width), number(frame.height)))
-            }
-            _ => None,
+    let draw = |(i, s): (usize, &Series)| {
+        let &[x, y, _] = s.data.first()?;
+        let ends = if s.mark == Mark::Horizontal {
+            let y = (1.0 - frame.y.place(y)?) * frame.height;
+            [(0.0, y), (frame.width, y)]
+        } else {
+            let x = frame.x.place(x)? * frame.width;
+            [(x, 0.0), (x, frame.height)]
         };
-        if let Some(path) = path {
-            let (color, dashes) = (hex(s.color), dashes(i));
-            out += &format!(
-                "<path d=\"{path}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"1.5\" stroke-dasharray=\"{dashes}\"/>\n"
-            );
-        }
-    }
-    out
+        let style = format!("stroke=\"{}\" stroke-width=\"1.5\" stroke-dasharray=\"{}\"", hex(s.color), dashes(i));
+        Some(frame.path().line(ends).draw(&style))
+    };
+    across.enumerate().filter_map(draw).collect()
 }
 
 /// The name of each class at the median of its dots, on a halo.
 fn names(series: &[Series], frame: &Frame) -> String {
-    let mut out = String::new();
-    for s in series.iter().filter(|s| matches!(s.mark, Mark::Class { .. }) && !s.data.is_empty()) {
+    let name = |s: &Series| {
         let median = |axis: usize| {
             let mut values: Vec<f64> = s.data.iter().map(|d| d[axis]).collect();
             values.sort_by(f64::total_cmp);
-            values[values.len() / 2]
+            values.get(values.len() / 2).copied()
         };
-        if let Some((x, y)) = place(frame, &[median(0), median(1), 0.0]) {
-            // A name near the edge stays inside.
-            let half = text::width(&s.label, SIZE + 1.0) / 2.0;
-            let x = x.clamp(half.min(frame.width / 2.0), (frame.width - half).max(frame.width / 2.0));
-            let halo = " font-weight=\"700\" paint-order=\"stroke\" stroke=\"#ffffff\" stroke-width=\"4\" \
-                        stroke-linejoin=\"round\"";
-            out += &text::text(x, y + 0.35 * SIZE, Anchor::Middle, SIZE + 1.0, halo, &s.label);
-        }
-    }
-    out
+        let (x, y) = frame.at(median(0)?, median(1)?).filter(|place| frame.path().holds(*place))?;
+        // A name near the edge stays inside.
+        let half = text::width(&s.label, SIZE + 1.0) / 2.0;
+        let x = x.clamp(half.min(frame.width / 2.0), (frame.width - half).max(frame.width / 2.0));
+        let halo = " font-weight=\"700\" paint-order=\"stroke\" stroke=\"#ffffff\" stroke-width=\"4\" \
+                    stroke-linejoin=\"round\"";
+        Some(text::text(x, y + 0.35 * SIZE, Anchor::Middle, SIZE + 1.0, halo, &s.label))
+    };
+    series.iter().filter(|s| matches!(s.mark, Mark::Class { .. })).filter_map(name).collect()
 }
 
 #[cfg(test)]
@@ -238,7 +202,7 @@ mod tests {
         let mut run: Vec<[f64; 3]> = (0..100_000).map(|i| [i as f64, 0.0, 0.0]).collect();
         run[77_777][1] = 9.0;
         let thinned = thin(&run);
-        assert!(thinned.len() <= MOST_POINTS && thinned.contains(&(77_777.0, 9.0)));
-        assert_eq!((thinned[0].0, thinned[thinned.len() - 1].0), (0.0, 99_999.0));
+        assert!(thinned.len() <= MOST_POINTS && thinned.contains(&run[77_777]));
+        assert_eq!((thinned[0], thinned[thinned.len() - 1]), (run[0], run[99_999]));
     }
 }

@@ -5,8 +5,8 @@
 //! | [`ImageGrid`] | samples, a manifold, an interpolation | `.png`, `.svg` |
 //! | [`Rows`] | originals above reconstructions, row by row with titles | `.svg` |
 //! | [`Plot`] | curves, bands, error bars, histograms, a latent map | `.svg` |
-//! | [`Heatmap`] | a matrix with its colour bar | `.svg` |
 //! | [`Figure`] | several of these in rows and columns, as one output | `.svg` |
+//! | [`Figure::plotters`] | any other chart, drawn with plotters: surfaces, box plots | `.svg` |
 //! | [`Table`] | results in rows and columns | |
 //! | [`Images::preview`](crate::data::Images::preview) | a look at a data set | `.svg` |
 //! | [`History::plot`](crate::train::History::plot) | how training went | `.svg` |
@@ -32,15 +32,16 @@
 //! ```
 
 mod axis;
+mod chart;
 mod colors;
 mod draw;
 mod figure;
 mod grid;
-mod heatmap;
 mod history;
 mod legend;
 mod marks;
 mod output;
+mod path;
 mod plot;
 mod points;
 mod preview;
@@ -48,9 +49,9 @@ mod rows;
 mod table;
 mod text;
 
+pub use chart::{color, font, mesh};
 pub use figure::Figure;
 pub use grid::ImageGrid;
-pub use heatmap::Heatmap;
 pub use plot::Plot;
 pub use points::{Number, Point, Triple};
 pub use rows::Rows;

@@ -49,7 +49,8 @@ pub(super) struct Series {
 ///
 /// Series with the same label share a colour and a place in the legend, which stands above the data and never on it; an
 /// empty label keeps a series out of the legend. What is not finite (or not positive, on a logarithmic axis) is left
-/// out, a line breaks there, and a note below the plot counts it.
+/// out, a line breaks there, and a note below the plot counts it. What lies outside a range that was asked for is cut off: a
+/// line leaves with its slope, a point is not drawn.
 ///
 /// Points are anything that yields pairs of numbers: `&[(usize, f64)]`, `(1..).zip(&losses)`, arrays of tuples.
 ///
@@ -178,7 +179,8 @@ impl Plot {
         self.push(label, mark, singles(values))
     }
 
-    /// As [`histogram`](Self::histogram), scaled to an area of 1, to be compared with a probability density.
+    /// A histogram of `values` in `bins` equal intervals, scaled to an area of 1, to be compared with a probability density.
+    /// All histograms of a plot cover the same range.
     pub fn density(self, label: impl Into<String>, values: impl IntoIterator<Item = impl Number>, bins: usize) -> Self {
         let mark = Mark::Histogram { bins: bins.clamp(1, 1000), density: true };
         self.push(label, mark, singles(values))
@@ -240,7 +242,7 @@ impl Plot {
 
     /// The plot as a figure, to be laid out with others.
     pub fn to_figure(&self) -> Figure {
-        self.draw().unwrap_or_else(|error| Figure::apology(&format!("the plot \"{}\"", self.title), &error))
+        self.draw()
     }
 
     /// Writes the plot to `path`, an `.svg`.

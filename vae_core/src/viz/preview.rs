@@ -1,13 +1,13 @@
 //! A first look at a data set.
 
 use super::{Figure, ImageGrid};
-use crate::data::{Dataset, Images};
+use crate::data::{Dataset, Folder, Images};
 
 /// More images than this are no first look.
 const MOST: usize = 400;
 
 impl Images {
-    /// The first `n` images (at most 400) with their labels below.
+    /// The first `n` images (at most 400) with their labels below, where they have any.
     ///
     /// ```
     /// use vae_core::{candle::Device, data::Images};
@@ -24,12 +24,25 @@ impl Images {
 impl Dataset {
     /// The first `n` training images (at most 400) with the names of their classes below.
     pub fn preview(&self, n: usize) -> Figure {
-        let name = |label: u8| self.class_names.get(usize::from(label)).cloned();
-        preview(&self.train, n, |label| name(label).unwrap_or_else(|| label.to_string()))
+        preview(&self.train, n, |label| name(&self.class_names, label))
     }
 }
 
-fn preview(images: &Images, n: usize, name: impl Fn(u8) -> String) -> Figure {
+impl Folder {
+    /// The first `n` pictures (at most 400) with the names of their classes below, where they have any.
+    pub fn preview(&self, n: usize) -> Figure {
+        match self.images(&(0..n.min(MOST).min(self.len())).collect::<Vec<_>>()) {
+            Ok(images) => preview(&images, n, |label| name(self.class_names(), label)),
+            Err(error) => Figure::apology("a preview", &error.to_string()),
+        }
+    }
+}
+
+fn name(names: &[String], label: u32) -> String {
+    names.get(label as usize).cloned().unwrap_or_else(|| label.to_string())
+}
+
+fn preview(images: &Images, n: usize, name: impl Fn(u32) -> String) -> Figure {
     let images = images.take(n.min(MOST));
     let (channels, height, width) = images.shape();
     match ImageGrid::from_bytes((images.len(), channels, height, width), images.bytes()) {

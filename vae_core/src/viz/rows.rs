@@ -95,12 +95,8 @@ impl Rows {
             all.add(left, y, &picture);
             y = all.height + 4.0;
         }
-        all.alt = self
-            .rows
-            .iter()
-            .map(|(title, grid)| format!("{title}: {} images", grid.len()))
-            .collect::<Vec<_>>()
-            .join("; ");
+        all.alt =
+            self.rows.iter().map(|(title, grid)| format!("{title}: {}", grid.alt())).collect::<Vec<_>>().join("; ");
         if self.title.is_empty() { all } else { all.title(&self.title) }
     }
 

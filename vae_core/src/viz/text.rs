@@ -12,8 +12,6 @@ pub(super) const TITLE: f64 = 14.0;
 pub(super) const HEADING: f64 = 16.0;
 /// Height of a line of text relative to its size.
 pub(super) const LEADING: f64 = 1.35;
-/// Dark ink for text, on the white card that every figure lies on.
-pub(super) const INK: &str = "#1f2328";
 /// Fainter ink for notes; 7:1 against white.
 pub(super) const FAINT: &str = "#57606a";
 
@@ -29,11 +27,16 @@ pub(super) fn escape(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             '\t' | '\n' | '\r' => out.push(' '),
-            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            c if forbidden(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
     out
+}
+
+/// Whether `c` has no place in XML, not even escaped.
+pub(super) fn forbidden(c: char) -> bool {
+    matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// A generous estimate of the width of `text` at `size` pixels: that of DejaVu Sans, the widest of the fall-backs.

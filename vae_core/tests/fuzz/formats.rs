@@ -123,7 +123,7 @@ fn rewritten(valid: &[u8], other: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
             3 => part.name.push_str([".", "x", "\u{0}"][rng.random_range(0..3)]),
             4 => part.dtype = [Dtype::I32, Dtype::U32][rng.random_range(0..2)],
             5 => {
-                // The same numbers of another width.
+                // As many numbers, of another width.
                 let (dtype, width) =
                     [(Dtype::U8, 1), (Dtype::F16, 2), (Dtype::F64, 8), (Dtype::I64, 8), (Dtype::F8_E4M3, 1)]
                         [rng.random_range(0..5)];

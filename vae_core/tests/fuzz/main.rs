@@ -174,6 +174,12 @@ fn pictures() {
     fuzz(targets::picture, 1500, 120_000, 5);
 }
 
+/// Folders with a damaged PNG or JPEG file in them are read, from memory as from the disk, or refused.
+#[test]
+fn folders() {
+    fuzz(targets::folder, 1500, 120_000, 5);
+}
+
 /// Corruptions as people type them are understood or refused.
 #[test]
 fn corruptions() {

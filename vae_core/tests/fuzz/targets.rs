@@ -10,7 +10,7 @@ use serde_json::json;
 use vae_core::{
     Result,
     data::idx,
-    image::{DynamicImage, GrayImage, Luma, RgbaImage},
+    image::{DynamicImage, GrayImage, Luma, RgbImage, RgbaImage},
     models,
     prelude::*,
 };
@@ -41,7 +41,7 @@ pub(crate) struct Target {
 
 fn images(n: usize) -> Images {
     let pixels = (0..16 * n).map(|i| (i * 37 % 256) as u8).collect();
-    Images::new(pixels, (0..n).map(|i| (i % 3) as u8).collect(), (1, 4, 4), &CPU).unwrap()
+    Images::new(pixels, (0..n).map(|i| (i % 3) as u32).collect(), (1, 4, 4), &CPU).unwrap()
 }
 
 fn mlp() -> MlpVae {
@@ -253,7 +253,7 @@ pub(crate) fn picture() -> Target {
     let read = |path: &Path| {
         let picture = Picture::open(path)?;
         let (h, w) = picture.size();
-        assert!(h > 0 && w > 0 && h <= 4096 && w <= 4096);
+        assert!(h > 0 && w > 0 && h <= 16_384 && w <= 16_384);
         if h * w < 10_000 {
             let values: Vec<f32> = picture.resize(3, 3)?.tensor((1, 3, 3), &CPU)?.flatten_all()?.to_vec1()?;
             assert!(values.iter().all(|value| (0.0..=1.0).contains(value)));
@@ -261,8 +261,43 @@ pub(crate) fn picture() -> Target {
         Ok(())
     };
     // Decoded, as red, green, blue and transparency, and without transparency.
-    let memory = |size: usize| (3 * 1032 * 8 * 4 * size).min(256 * MIB) + MIB;
+    let memory = |size: usize| (3 * 1032 * 8 * 4 * size).min(640 * MIB) + MIB;
     Target { name: "picture", file: "mine.png", corpus, damage: formats::png, read, memory }
+}
+
+/// A folder with one file in it, PNG or JPEG, kept and from the disk.
+pub(crate) fn folder() -> Target {
+    let corpus = made(|folder| {
+        let grey = GrayImage::from_fn(19, 17, |x, y| Luma([(x * y) as u8]));
+        let colour = RgbImage::from_fn(33, 20, |x, y| vae_core::image::Rgb([(7 * x) as u8, 200, (9 * y) as u8]));
+        let save = |(name, picture): (&str, DynamicImage)| {
+            let path = folder.join(name);
+            picture.save(&path).unwrap();
+            path
+        };
+        [("1.jpg", grey.clone().into()), ("2.jpg", colour.into()), ("3.png", grey.into())].map(save).into()
+    });
+    let read = |path: &Path| {
+        let read = |memory| {
+            let config = FolderConfig { size: (4, 5), memory, ..Default::default() };
+            vae_core::data::folder(path.parent().unwrap(), config, &CPU)
+        };
+        match (Picture::open(path), read(0), read(u64::MAX)) {
+            // What can be kept can be read again, byte for byte.
+            (Ok(_), Ok(disk), Ok(kept)) => assert_eq!(disk.images(&[0])?.bytes(), kept.images(&[0])?.bytes()),
+            (Err(error), Err(_), Err(_)) => return Err(error),
+            _ => panic!("a picture alone and a folder of it disagree"),
+        }
+        Ok(())
+    };
+    // Compressed numbers of two bytes for each channel, what they are decoded to, and twice that where it is turned upright.
+    let memory = |size: usize| (6 * 1032 * 8 * 4 * size).min(1024 * MIB) + 8 * MIB;
+    let damage = |valid: &[u8], other: &[u8], rng: &mut Rng| {
+        let mut bytes = valid.to_vec();
+        mutate::bytes(&mut bytes, other, rng);
+        bytes
+    };
+    Target { name: "folder", file: "mine.jpg", corpus, damage, read, memory }
 }
 
 pub(crate) fn corruption() -> Target {

@@ -20,7 +20,7 @@ fn fingerprint(values: &[f32]) -> u64 {
     hasher.finish()
 }
 
-/// The same for the weights of a model.
+/// The fingerprint of a model's weights.
 fn weights(vae: &dyn Vae) -> Result<u64> {
     let mut all: Vec<f32> = vec![];
     for (_, var) in vae.params().iter() {
@@ -29,7 +29,7 @@ fn weights(vae: &dyn Vae) -> Result<u64> {
     Ok(fingerprint(&all))
 }
 
-/// The same for the gradient of two layers that are written out with candle's own operations, as notebooks do.
+/// The fingerprint of the gradient of two layers that are written out with candle's own operations, as notebooks do.
 fn by_hand() -> Result<u64> {
     let mut random = Random::new(4);
     let mut draw = |rows: usize, columns: usize| random.normal((rows, columns), &Device::Cpu);

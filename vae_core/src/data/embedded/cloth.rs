@@ -68,7 +68,7 @@ impl Fabric {
         Self { tone, pattern, folds, salt: rng.random() }
     }
 
-    /// The same cloth in another tone.
+    /// This cloth, pattern and folds, in another tone.
     pub(super) fn toned(&self, tone: f32) -> Self {
         Self { tone: tone.clamp(0.03, 1.0), ..self.clone() }
     }

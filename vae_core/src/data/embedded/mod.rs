@@ -40,11 +40,12 @@ fn draw(name: &str, part: u64, count: usize, device: &Device) -> Result<Images> 
         _ => (1, garments::draw as Draw),
     };
     let random = Random::new(SEED).stream(set).stream(part);
-    let (mut pixels, mut labels) = (vec![0; count * PIXELS], vec![0; count]);
+    let (mut pixels, mut labels) = (vec![0; count * PIXELS], vec![0u32; count]);
     pixels.par_chunks_mut(PIXELS).zip(&mut labels).enumerate().for_each(|(i, (pixels, label))| {
         let mut rng = random.stream(i as u64).rng();
-        *label = rng.random_range(0..10);
-        image(*label, &mut rng, pixels);
+        let class: u8 = rng.random_range(0..10);
+        *label = class.into();
+        image(class, &mut rng, pixels);
     });
     Images::new(pixels, labels, (1, SIDE, SIDE), device)
 }

@@ -1,9 +1,9 @@
 //! Launching a kernel: the tensors' addresses, the numbers, one call.
 #![allow(unsafe_code)] // a launch hands raw addresses to a device; each `unsafe` says why they are good
 
-use candle_core::{CpuStorage, DType, Device, Shape, Storage, Tensor, op::BackpropOp};
+use candle_core::{CpuStorage, DType, Device, Shape, Storage, Tensor};
 
-use crate::{Error, Result};
+use crate::{Error, Result, ops::node::Output};
 
 /// Threads in a block. A multiple of 32, as the sums over a block want it.
 const THREADS: u32 = 256;
@@ -26,7 +26,7 @@ pub(crate) enum Arg<'a> {
 
 /// What arrives at a kernel.
 #[cfg_attr(not(any(feature = "cuda", test)), allow(dead_code))] // nothing reads them where nothing can be launched
-pub(super) enum Value {
+pub(crate) enum Value {
     Int(i32),
     Long(u64),
     Float(f32),
@@ -36,17 +36,17 @@ pub(super) enum Value {
 
 /// The seed of a ChaCha generator, as in `kernels.cu`.
 #[repr(C)]
-pub(super) struct Key(pub(super) [u32; 8]);
+pub(crate) struct Key(pub(super) [u32; 8]);
 
 /// Parameters that one launch of `adam` takes at most, as in `kernels.cu`.
-pub(super) const MOST: usize = 48;
+pub(crate) const MOST: usize = 48;
 
 /// The table of `adam`, as in `kernels.cu`: addresses of parameters, gradients and both means, and their lengths.
 #[repr(C)]
 #[derive(Clone)]
-pub(super) struct Parameters {
-    pub(super) addresses: [[u64; MOST]; 4],
-    pub(super) lengths: [i32; MOST],
+pub(crate) struct Parameters {
+    pub(crate) addresses: [[u64; MOST]; 4],
+    pub(crate) lengths: [i32; MOST],
 }
 
 /// How many blocks, and for what.
@@ -62,23 +62,10 @@ pub(crate) enum Grid {
     Columns(usize, usize),
 }
 
-/// The numbers of a tensor that a kernel is to write, not yet a tensor.
-pub(crate) struct Output {
-    pub(super) storage: Storage,
-    pub(super) shape: Shape,
-}
-
-impl Output {
-    /// A tensor that depends on nothing.
-    pub(crate) fn tensor(self) -> Tensor {
-        Tensor::from_storage(self.storage, self.shape, BackpropOp::none(), false)
-    }
-}
-
 /// A count as the kernels' `int`.
 ///
 /// Its limit is half of what an `int` holds: a loop that steps by all threads of a launch may pass the end by that many.
-pub(super) fn int(n: usize) -> Result<i32> {
+pub(crate) fn as_int(n: usize) -> Result<i32> {
     const MOST: usize = 1 << 30;
     if n > MOST {
         let problem = format!(
@@ -90,7 +77,7 @@ pub(super) fn int(n: usize) -> Result<i32> {
 }
 
 /// Calls `f` with the address of a contiguous tensor's first number.
-pub(super) fn with_address<R>(x: &Tensor, f: impl FnOnce(u64) -> Result<R>) -> Result<R> {
+pub(crate) fn with_address<R>(x: &Tensor, f: impl FnOnce(u64) -> Result<R>) -> Result<R> {
     let (storage, layout) = x.storage_and_layout();
     if !layout.is_contiguous() {
         return Err(Error::argument(format!("a CUDA kernel expected a contiguous tensor, got the layout {layout:?}")));
@@ -128,7 +115,7 @@ pub(crate) fn run(
 ) -> Result<Output> {
     let shape = shape.into();
     let count = shape.elem_count();
-    int(count)?;
+    as_int(count)?;
     let storage = match device {
         #[cfg(feature = "cuda")]
         Device::Cuda(device) => {
@@ -150,7 +137,7 @@ fn collect(args: &[Arg], values: &mut Vec<Value>, f: &mut dyn FnMut(&[Value]) ->
         Arg::Tensor(tensor) => {
             // A set of images may be larger: its kernel counts in 64 bits.
             if tensor.dtype() != DType::U8 {
-                int(tensor.elem_count())?;
+                as_int(tensor.elem_count())?;
             }
             return with_address(tensor, |address| {
                 values.push(Value::Long(address));
@@ -158,7 +145,7 @@ fn collect(args: &[Arg], values: &mut Vec<Value>, f: &mut dyn FnMut(&[Value]) ->
             });
         }
         Arg::Null => Value::Long(0),
-        Arg::Int(n) => Value::Int(int(*n)?),
+        Arg::Int(n) => Value::Int(as_int(*n)?),
         Arg::Long(n) => Value::Long(*n),
         Arg::Float(x) => Value::Float(*x as f32),
         Arg::Key(words) => Value::Key(Key(*words)),
@@ -178,13 +165,13 @@ fn blocks(grid: Grid, count: usize) -> (usize, usize, u32) {
 }
 
 #[cfg_attr(not(feature = "cuda"), allow(unused_variables))] // what only a device asks for
-pub(super) fn launch(
+pub(crate) fn launch(
     kernel: &'static str,
     device: &Device,
     (across, down, threads): (usize, usize, u32),
     values: &[Value],
 ) -> Result<()> {
-    let (across, down) = (int(across.max(1))? as u32, int(down.max(1))? as u32);
+    let (across, down) = (as_int(across.max(1))? as u32, as_int(down.max(1))? as u32);
     #[cfg(feature = "cuda")]
     if let Device::Cuda(device) = device {
         return on_device(kernel, device, (across, down, threads), values);

@@ -4,7 +4,7 @@ use pulp::Simd;
 
 /// a · b + c, in one instruction where that is part of the instruction set, as it is wherever vectors are this long on x86.
 #[inline(always)]
-pub(super) fn mul_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
+pub(crate) fn mul_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
     if S::F32_LANES >= 8 { a.mul_add(b, c) } else { a * b + c }
 }
 
@@ -13,7 +13,7 @@ pub(super) fn mul_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
 /// x = n·ln 2 + r with |r| ≤ ½ ln 2; the Taylor series of eʳ to r⁷ leaves 4·10⁻⁹. Adding 1.5·2²³ rounds to whole numbers and
 /// leaves n in the last bits, from where n − 1 moves into the exponent: 2¹²⁸ would be none.
 #[inline(always)]
-pub(super) fn exp<S: Simd>(x: f32) -> f32 {
+pub(crate) fn exp<S: Simd>(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
     // ln 2 in two parts: the first has few enough bits for n·LN2_HIGH to be exact.
     const LN2_HIGH: f32 = 0.693_359_4;
@@ -35,7 +35,7 @@ pub(super) fn exp<S: Simd>(x: f32) -> f32 {
 ///
 /// ln(1 + e) = 2 artanh(s) with s = e/(2 + e) ≤ ⅓; the series to s¹⁵ leaves 2·10⁻⁹ of the value.
 #[inline(always)]
-pub(super) fn log1p<S: Simd>(e: f32) -> f32 {
+pub(crate) fn log1p<S: Simd>(e: f32) -> f32 {
     let s = e / (2.0 + e);
     // Not below what float32 can square: a processor takes many times as long for numbers that small.
     let q = s.max(1e-18) * s.max(1e-18);

@@ -9,21 +9,21 @@ use super::scratch::Scratch;
 const CHUNK: usize = 1 << 13;
 
 /// Sums that run side by side, so that the order of additions is fixed and a vector wide.
-pub(super) const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// A number from N others. A type of its own and not a closure: those are not always compiled for the instruction set that
 /// they are called with.
-pub(super) trait Pointwise<const N: usize>: Copy + Sync {
+pub(crate) trait Pointwise<const N: usize>: Copy + Sync {
     fn of<S: Simd>(self, x: [f32; N]) -> f32;
 }
 
 /// y[i] = f(x[i]…), on this thread.
-pub(super) fn apply<const N: usize>(f: impl Pointwise<N>, y: &mut [f32], x: [&[f32]; N]) {
+pub(crate) fn apply<const N: usize>(f: impl Pointwise<N>, y: &mut [f32], x: [&[f32]; N]) {
     Arch::new().dispatch(Apply { f, y, x });
 }
 
 /// The same into new memory, on all threads.
-pub(super) fn apply_each<const N: usize>(f: impl Pointwise<N>, x: [&[f32]; N]) -> Scratch {
+pub(crate) fn apply_each<const N: usize>(f: impl Pointwise<N>, x: [&[f32]; N]) -> Scratch {
     let mut y = Scratch::new(x[0].len());
     y.par_chunks_mut(CHUNK).enumerate().for_each(|(i, y)| apply(f, y, x.map(|x| &x[i * CHUNK..][..y.len()])));
     y
@@ -43,31 +43,6 @@ impl<F: Pointwise<N>, const N: usize> WithSimd for Apply<'_, F, N> {
         let x = self.x.map(|x| &x[..self.y.len()]);
         for (i, y) in self.y.iter_mut().enumerate() {
             *y = self.f.of::<S>(x.map(|x| x[i]));
-        }
-    }
-}
-
-/// b / 255 for the bytes b of images of so many pixels, one after the other.
-pub(crate) fn intensities(images: &[&[u8]], pixels: usize) -> Vec<f32> {
-    let arch = Arch::new();
-    let mut y = vec![0.0; images.len() * pixels];
-    let pairs = y.par_chunks_mut(pixels).zip(images).with_min_len(CHUNK.div_ceil(pixels));
-    pairs.for_each(|(y, bytes)| arch.dispatch(Intensities { y, bytes }));
-    y
-}
-
-struct Intensities<'a> {
-    y: &'a mut [f32],
-    bytes: &'a [u8],
-}
-
-impl WithSimd for Intensities<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        for (y, &byte) in self.y.iter_mut().zip(self.bytes) {
-            *y = f32::from(byte) / 255.0;
         }
     }
 }
@@ -105,7 +80,7 @@ impl<F: Fn(f32) -> f32> WithSimd for Multiply<'_, F> {
 }
 
 /// The sum of each row of a matrix that has as many rows as there are `sums`, on this thread.
-pub(super) fn row_sums(x: &[f32], sums: &mut [f32]) {
+pub(crate) fn row_sums(x: &[f32], sums: &mut [f32]) {
     Arch::new().dispatch(RowSums { x, sums });
 }
 

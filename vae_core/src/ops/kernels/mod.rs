@@ -1,15 +1,9 @@
-//! The layers on the CPU in float32: forward, and backward by hand.
+//! What the CPU paths are made of, in float32: matrix products of tiles, passes over numbers, memory that is used again.
 //!
-//! Plain slices in, plain slices out; the operations that candle sees are made of these in [`crate::nn`] and
-//! [`crate::dist`].
+//! Plain slices in, plain slices out.
 
-pub(crate) mod bernoulli;
-pub(crate) mod conv;
 pub(crate) mod elementary;
 pub(crate) mod elementwise;
-pub(crate) mod gaussian;
-pub(crate) mod heap;
-pub(crate) mod linear;
 pub(crate) mod scratch;
 pub(crate) mod slices;
 pub(crate) mod tile;

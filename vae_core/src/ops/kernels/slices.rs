@@ -18,6 +18,22 @@ pub(crate) fn with_slice<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> 
     }
 }
 
+/// Calls `f` with the numbers of several contiguous float32 tensors on the CPU.
+pub(crate) fn with_slices<R, const N: usize>(
+    tensors: [&Tensor; N],
+    f: impl FnOnce([&[f32]; N]) -> Result<R>,
+) -> Result<R> {
+    let locked = tensors.map(Tensor::storage_and_layout);
+    let mut slices: [&[f32]; N] = [&[]; N];
+    for (numbers, (storage, layout)) in slices.iter_mut().zip(&locked) {
+        *numbers = match &**storage {
+            Storage::Cpu(storage) => slice(storage, layout)?,
+            _ => return Err(Error::argument("expected a tensor on the CPU")),
+        };
+    }
+    f(slices)
+}
+
 /// The numbers of a contiguous float32 storage.
 pub(crate) fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     match (storage, layout.contiguous_offsets()) {
