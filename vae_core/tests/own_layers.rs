@@ -55,7 +55,7 @@ fn a_layer_of_ones_own_learns() {
         // Both ways of going back are the same gradients.
         let gradients =
             if step % 2 == 0 { vae_core::nn::backward(&loss()).unwrap() } else { loss().backward().unwrap().into() };
-        adam.step(&gradients, 1.0).unwrap();
+        adam.step(gradients, 1.0).unwrap();
     }
     let (loss, a) = (loss().to_scalar::<f32>().unwrap(), params.get("first.a").unwrap().to_vec1::<f32>().unwrap()[0]);
     assert!(loss < 1e-2 && (a - 1.0).abs() > 1e-3, "{loss} {a}");
