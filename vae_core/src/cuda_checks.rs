@@ -1,4 +1,4 @@
-//! What must come out the same on a CUDA device as on the CPU: single operations beside their references, then layers, data and whole
+//! What must come out the same on a CUDA device as on the CPU: single operations beside their references, then data and whole
 //! trainings, computed twice and compared.
 //!
 //! Three programs have them: `tests/cuda.rs` and the example `gpu` run them on a device where there is one, and the library's unit
@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used)] // a check that fails panics, and says where
 
 pub use crate::ops::compare::Place;
-use crate::{Result, nn, ops, prelude::*, train::EpochRecord};
+use crate::{Result, ops, prelude::*, train::EpochRecord};
 
 /// A check with its name. It panics where a number differs.
 pub type Check = (&'static str, fn(&Place));
@@ -19,8 +19,10 @@ pub const ALL: &[Check] = &[
     ("noise", ops::noise::check),
     ("gathered images", ops::gather::check),
     ("a step of Adam", ops::adam::check),
-    ("linear stacks", linear_stacks),
-    ("convolutions", convolutions),
+    ("bias and nonlinearity", ops::activation::check),
+    ("linear layers", ops::linear::check),
+    ("convolutions", ops::convolution::check),
+    ("layers together", ops::stack::check::check),
     ("batches", batches),
     ("corruptions", corruptions),
     ("training", training),
@@ -29,28 +31,6 @@ pub const ALL: &[Check] = &[
 ];
 
 const CPU: Device = Device::Cpu;
-
-/// A variable of normal numbers made on the CPU.
-fn var(seed: u64, shape: &[usize], device: &Device) -> Var {
-    let numbers = Random::new(seed).normal(shape, &CPU).unwrap();
-    Var::from_tensor(&numbers.to_device(device).unwrap()).unwrap()
-}
-
-/// The value of f(vars) and its gradients by `nn::backward` and by candle's own `backward`.
-fn with_gradients(vars: &[Var], f: impl Fn(&[Tensor]) -> Result<Tensor>) -> Result<Vec<Tensor>> {
-    let tensors: Vec<_> = vars.iter().map(|var| var.as_tensor().clone()).collect();
-    let y = f(&tensors)?;
-    // Every number of y with a weight of its own, so that no mistake in its place can hide.
-    let weights = var(99, y.dims(), y.device()).as_detached_tensor();
-    let loss = (&y * weights)?.sum_all()?;
-    let (ours, candles) = (nn::backward(&loss)?, loss.backward()?);
-    let mut results = vec![y.detach()];
-    for var in vars {
-        results.extend(ours.get(var)?);
-        results.extend(candles.get(var).cloned());
-    }
-    Ok(results)
-}
 
 /// Batches hold the same bits with the same labels: shuffled, in order, by index, of part of a set and of other pixels.
 fn batches(place: &Place) {
@@ -69,56 +49,6 @@ fn batches(place: &Place) {
     let [some, other] = [images.select(&[1, 2, 3, 4, 5, 6, 6]).unwrap(), images.binarized(3)];
     for (what, images) in [("batches", &images), ("batches of some", &some), ("other pixels", &other)] {
         place.both(what, 0.0, |device| gather(images, device));
-    }
-}
-
-/// A stack of linear layers with each nonlinearity and two heads at its end: values and gradients.
-fn linear_stacks(place: &Place) {
-    for activation in [None, Some(Activation::Relu), Some(Activation::LeakyRelu(0.1)), Some(Activation::Tanh)] {
-        let stack = |device: &Device| -> Result<_> {
-            let mut params = nn::Params::new();
-            let mut layer = |name: &str, a, b| Linear::new(&mut params, name, a, b, &mut Random::new(a as u64), device);
-            let stack = Stack::new().push(layer("a", 33, 40)?, activation).push(layer("b", 40, 17)?, activation);
-            let stack = stack.heads(layer("c", 17, 5)?, layer("d", 17, 4)?);
-            Ok((params.iter().map(|(_, var)| var.clone()).collect::<Vec<_>>(), stack))
-        };
-        // Once with images, which have no gradient, and once as the second part of something larger.
-        place.both(&format!("{activation:?}, parameters"), 2e-5, |device| {
-            let (vars, stack) = stack(device)?;
-            with_gradients(&vars, |_| stack.forward(&var(1, &[300, 33], device).as_detached_tensor()))
-        });
-        place.both(&format!("{activation:?}, parameters and input"), 2e-5, |device| {
-            let (mut vars, stack) = stack(device)?;
-            vars.push(var(1, &[300, 33], device));
-            with_gradients(&vars, |x| stack.forward(&x[x.len() - 1]))
-        });
-    }
-}
-
-/// Convolutions of both kinds for several strides, paddings, dilations, windows and sides: values and gradients.
-fn convolutions(place: &Place) {
-    for (kernel, stride, padding, dilation, h, w) in [
-        (3, 1, 1, 1, 8, 8),
-        (3, 2, 1, 1, 9, 6),
-        (4, 3, 0, 1, 11, 10),
-        (2, 2, 1, 3, 9, 12),
-        (1, 1, 0, 1, 5, 3),
-        (5, 1, 4, 1, 4, 7),
-    ] {
-        let down = Conv2dConfig { stride, padding, dilation, ..Conv2dConfig::new(3, 5, kernel) };
-        let output_padding = usize::from(stride > 1);
-        let up = ConvTranspose2dConfig::new(5, 2, kernel);
-        let up = ConvTranspose2dConfig { stride, padding, dilation, output_padding, ..up };
-        place.both(&format!("{down:?}"), 5e-5, |device| {
-            let (mut params, mut random) = (nn::Params::new(), Random::new(2));
-            let stack = Stack::new()
-                .push(Conv2d::new(&mut params, "down", down, &mut random, device)?, Activation::LeakyRelu(0.2))
-                .push(ConvTranspose2d::new(&mut params, "up", up, &mut random, device)?, Activation::Tanh)
-                .push(Layer::Flatten, None);
-            let mut vars: Vec<_> = params.iter().map(|(_, var)| var.clone()).collect();
-            vars.push(var(50, &[70, 3, h, w], device));
-            with_gradients(&vars, |x| stack.forward(&x[x.len() - 1]))
-        });
     }
 }
 

@@ -183,5 +183,5 @@ fn sources_are_read_rightly() {
     assert_eq!(found, wanted);
     let lib = "//! | module | what |\n//! |---|---|\n//! | `io` | files |\n//! | [`device`] | which |\npub use device::{best, worst};";
     assert_eq!(map(lib), ["io", "device"]);
-    assert_eq!(shortcuts(lib, &map(lib)).into_iter().map(|(name, _)| name).collect::<Vec<_>>(), ["best", "worst"]);
+    assert_eq!(shortcuts(lib, &map(lib)).into_keys().collect::<Vec<_>>(), ["best", "worst"]);
 }

@@ -174,7 +174,7 @@ fn agrees_with_pytorch() {
                     worst.check("gradients", name, error / size, 1e-4);
                 }
             }
-            adam.step(&gradients, 1.0).unwrap();
+            adam.step(gradients, 1.0).unwrap();
             let after = match step {
                 0 => Some(("one.", "step 1")),
                 9 => Some(("ten.", "steps 1 to 10")),

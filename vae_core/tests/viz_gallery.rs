@@ -102,6 +102,14 @@ fn plots(random: &mut Random) -> Vec<(&'static str, Figure)> {
         .density("0.7 q(z) + 1.5", z.iter().map(|z| z * 0.7 + 1.5), 40)
         .line("p(z)", (-40..=40).map(|i| density(f64::from(i) / 10.0)))
         .vline("mean", 0.0);
+    let wave = |i: i32| (i, 2.0 * (f64::from(i) / 6.0).sin());
+    let clipped = Plot::new("Larger than the range", "x", "y")
+        .line("line", (0..60).map(wave))
+        .points("points", (0..60).map(wave).map(|(x, y)| (x, 1.2 * y)))
+        .band("band", (0..60).map(wave).map(|(x, y)| (x, y - 1.0, y + 1.0)))
+        .error_bars("error bars", [(20, 0.5, 3.0), (40, 1.2, 0.4)])
+        .x_range(5.0, 50.0)
+        .y_range(-1.0, 1.0);
     let counts = Plot::new("KL of each dimension", "KL / nats", "dimensions");
     let hostile = [
         Plot::new("Nothing", "x", "y").into(),
@@ -117,6 +125,7 @@ fn plots(random: &mut Random) -> Vec<(&'static str, Figure)> {
         ("variance", variance.clone().into()),
         ("histogram", histogram.into()),
         ("counts", counts.histogram("latent 20", z.iter().map(|z| z * z), 30).into()),
+        ("clipped", clipped.into()),
         ("hostile", Figure::row(hostile)),
         ("panels", Figure::row([training.into(), variance.into()]).title("A figure of several panels")),
     ]
@@ -143,28 +152,13 @@ fn maps(random: &mut Random) -> Vec<(&'static str, Figure)> {
 
 /// Charts of plotters: a surface, box plots over categories, and curves with a legend beside a plot of ours.
 fn charts(random: &mut Random) -> Vec<(&'static str, Figure)> {
-    let surface = Figure::plotters("A surface: the gap over mean and log-variance", (440, 340), |area| {
-        let mut chart = ChartBuilder::on(area)
-            .caption("Gap of the ELBO", viz::font(14.0))
-            .margin(10)
-            .build_cartesian_3d(-2.0..2.0, 0.0..3.0, -2.0..2.0)?;
-        chart.with_projection(|mut projection| {
-            (projection.yaw, projection.pitch, projection.scale) = (0.6, 0.35, 0.8);
-            projection.into_matrix()
-        });
-        let axes = |n: i32| (0..=n).map(move |i| 4.0 * f64::from(i) / f64::from(n) - 2.0);
-        chart
-            .configure_axes()
-            .x_labels(4)
-            .z_labels(4)
-            .label_style(viz::font(12.0))
-            .light_grid_style(TRANSPARENT)
-            .max_light_lines(1)
-            .draw()?;
-        let gap = SurfaceSeries::xoz(axes(24), axes(24), |mu: f64, log_var: f64| {
-            0.5 * (mu * mu / 4.0 + log_var.exp() - 1.0 - log_var).min(6.0)
-        });
-        chart.draw_series(gap.style_func(&|gap| ViridisRGB::get_color(gap / 3.0).mix(0.8).filled()))?;
+    let density = |z: f64| (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt();
+    let surface = Figure::plotters("A round hill over two dimensions", (480, 340), |area| {
+        let mut chart = ChartBuilder::on(area).margin(8).build_cartesian_3d(-3.0..3.0, 0.0..0.16, -3.0..3.0)?;
+        chart.configure_axes().label_style(viz::font(12.0)).x_labels(4).y_labels(4).z_labels(4).draw()?;
+        let grid = || (-15..=15).map(|i| f64::from(i) / 5.0);
+        let surface = SurfaceSeries::xoz(grid(), grid(), |x: f64, y: f64| density(x) * density(y));
+        chart.draw_series(surface.style_func(&|height| ViridisRGB::get_color(height / 0.16).filled()))?;
         Ok(())
     });
     let mut z = vec![0f32; 500];

@@ -104,7 +104,7 @@ impl Subject {
     pub(crate) fn step(&mut self) -> Result<()> {
         let terms = Elbo::default().terms(self.vae.as_ref(), &self.batch, 0.0, &mut self.noise)?;
         let gradients = nn::backward(&terms.loss)?;
-        self.adam.step(&gradients, 1.0)
+        self.adam.step(gradients, 1.0)
     }
 
     pub(crate) fn infer(&self, what: &str) -> Result<()> {

@@ -12,6 +12,7 @@ mod residual;
 mod stack;
 #[cfg(test)]
 mod tests;
+mod var_builder;
 
 pub use crate::ops::gradients::{Gradients, backward};
 pub use activation::{Activation, CustomActivation};
@@ -24,3 +25,4 @@ pub use params::Params;
 pub(crate) use params::finite;
 pub use residual::Residual;
 pub use stack::Stack;
+pub use var_builder::var_builder;

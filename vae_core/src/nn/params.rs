@@ -22,7 +22,7 @@ impl Params {
     }
 
     /// The parameters of a candle [`VarMap`](candle_nn::VarMap), sorted by name: the way in for models that are built with
-    /// a `VarBuilder`. They stay shared with the map.
+    /// a `VarBuilder`. They stay shared with the map. [`var_builder`](super::var_builder) gives them seeded values.
     pub fn from_varmap(map: &candle_nn::VarMap) -> Self {
         // A thread that panicked while it held the lock leaves the map itself intact.
         let data = map.data().lock().unwrap_or_else(std::sync::PoisonError::into_inner);

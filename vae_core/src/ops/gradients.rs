@@ -22,7 +22,7 @@ use std::{cell::RefCell, fmt};
 use candle_core::{Device, Tensor, backprop::GradStore};
 
 use super::{
-    cuda,
+    any_thread,
     kernels::{in_pool, scratch::Scratch},
 };
 use crate::Result;
@@ -96,7 +96,7 @@ pub fn backward(loss: &Tensor) -> Result<Gradients> {
         let store = loss.backward();
         (store, COLLECTED.replace(outer).unwrap_or_default())
     };
-    let (store, found) = if cuda::any_thread(loss.device()) { in_pool(collect) } else { collect() };
+    let (store, found) = if any_thread(loss.device()) { in_pool(collect) } else { collect() };
     let mut gradients = Gradients::from(store?);
     for (parameter, mut gradient) in found {
         // A parameter may be used by several stacks, and by other operations too.

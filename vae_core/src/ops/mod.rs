@@ -7,16 +7,26 @@
 //!
 //! | room | operation |
 //! |---|---|
+//! | [`linear`] | a fully connected layer |
+//! | [`convolution`] | a convolution, and the transposed one |
+//! | [`activation`] | bias and nonlinearity of a layer |
+//! | [`stack`] | layers one after the other, as one operation |
 //! | [`bernoulli`] | log-probability of pixels given by logits, and their mean |
 //! | [`gaussian`] | reparameterized draw, and divergence from N(0, I) |
 //! | [`weigh`] | the means of an objective's terms and their weighted sum |
 //! | [`noise`] | uniform and normal numbers of a seed and a position |
 //! | [`gather`] | a batch of floats from the bytes of images |
 //! | [`adam`] | one step of the optimizer |
+//! | [`scalars`] | numbers brought to this side |
+//! | [`prefetch`] | the next item while the present one is in use |
 //! | [`heap`] | the memory that a process keeps |
 //!
 //! Beside the rooms stands their machinery: [`kernels`], loops over slices on the CPU; [`cuda`], what launches a kernel; [`node`], how
-//! a result becomes an operation of candle's; `compare`, the checks.
+//! a result becomes an operation of candle's; [`gradients`], the backward pass; [`outlet`], how a gradient comes back to layers;
+//! `compare`, the checks.
+
+// Checks are part of the library with the feature, where a failed one panics; without it, the lint holds for all else.
+#![cfg_attr(feature = "cuda", allow(clippy::unwrap_used))]
 
 pub(crate) mod activation;
 pub(crate) mod adam;
@@ -59,7 +69,7 @@ pub(crate) enum Path {
 
 /// The path of an operation on these tensors.
 pub(crate) fn path<const N: usize>(tensors: [&Tensor; N]) -> Path {
-    if tensors.iter().all(|x| cuda::takes(x)) {
+    if tensors.iter().all(|x| cuda::kernels_take(x)) {
         Path::Cuda
     } else if tensors.iter().all(|x| kernels::slices::in_float32_on_cpu(x) && x.elem_count() > 0) {
         Path::Cpu
@@ -70,7 +80,7 @@ pub(crate) fn path<const N: usize>(tensors: [&Tensor; N]) -> Path {
 
 /// Whether work on this device may move to another thread: not a GPU's, where another thread may have another stream.
 pub(crate) fn any_thread(device: &Device) -> bool {
-    device.is_cpu() && !cuda::on(device)
+    device.is_cpu() && !cuda::has_kernels(device)
 }
 
 /// Sums a (B, …) tensor over all but its first dimension: (B,).

@@ -132,14 +132,15 @@ impl CustomOp1 for Output {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        ops::{
-            activation::Activation,
-            bernoulli::log_prob,
-            gradients::backward,
-            stack::{self, tests::Case},
+    use crate::ops::{
+        activation::Activation,
+        bernoulli::log_prob,
+        compare::{normal, uniform},
+        gradients::backward,
+        stack::{
+            self,
+            check::{Case, Dice},
         },
-        random::Random,
     };
 
     /// An operation that has no gradient.
@@ -159,11 +160,11 @@ mod tests {
     /// nonlinearity at the end or without, and also after a backward pass that failed half way.
     #[test]
     fn both_ways_back_add_up() {
-        let (random, cpu) = (&mut Random::new(1), Device::Cpu);
-        let z = random.normal((5, 3), &cpu).unwrap();
-        let x = random.uniform((5, 7), &cpu).unwrap();
+        let dice = &mut Dice::new(1);
+        let z = normal(1, &[5, 3]);
+        let x = uniform(2, &[5, 7]);
         for activation in [None, Some(Activation::Tanh)] {
-            let layers = Case::linear(random, &[3, 7], activation).layers;
+            let layers = Case::linear(dice, &[3, 7], activation).layers;
             let gradient = |way_back: bool, order: bool, fails: bool| {
                 let y = stack::forward(&layers, &z).unwrap();
                 assert!(of(&y).is_some());
@@ -196,26 +197,30 @@ mod tests {
     /// gradient, or detached, has none; and nothing that the list knows of is kept alive by it.
     #[test]
     fn entries_go_with_their_outputs() {
-        let random = &mut Random::new(2);
-        let x = random.normal((5, 3), &Device::Cpu).unwrap();
-        let mut case = Case::linear(random, &[3, 7, 4], None);
+        let dice = &mut Dice::new(2);
+        let x = normal(1, &[5, 3]);
+        let mut case = Case::linear(dice, &[3, 7, 4], None);
         let listed = |id: TensorId| lock(&WAYS).contains_key(&id);
 
         let y = stack::forward(&case.layers, &x).unwrap();
         let (id, way) = (y.id(), Arc::downgrade(&of(&y).unwrap().0));
         assert!(listed(id) && of(&y.clone()).is_some() && of(&y.detach()).is_none());
-        let loss = log_prob(&y, &x.zeros_like().unwrap().narrow(1, 0, 1).unwrap());
-        assert!(loss.is_err());
-        drop(y);
-        assert!(!listed(id) && way.upgrade().is_none());
-
-        // Layers on the output of layers, and a loss on both: the last to go frees all.
-        let y = stack::forward(&case.layers, &x).unwrap();
-        let (id, loss) = (y.id(), log_prob(&y, &x.narrow(1, 0, 1).unwrap().repeat((1, 4)).unwrap()));
+        let square = y.sqr().unwrap();
+        assert!(of(&square).is_none());
         drop(y);
         assert!(listed(id));
+        drop(square);
+        assert!(!listed(id) && way.upgrade().is_none());
+
+        // A loss keeps the way back open; once the output itself is gone, nobody asks for it any more.
+        let y = stack::forward(&case.layers, &x).unwrap();
+        let (id, way) = (y.id(), Arc::downgrade(&of(&y).unwrap().0));
+        let loss = log_prob(&y, &uniform(2, &[5, 4])).unwrap();
+        drop(y);
+        assert!(listed(id) && way.upgrade().is_some());
+        assert!(backward(&loss.sum_all().unwrap()).unwrap().get(&case.layers[0].parameters[0][0]).unwrap().is_some());
         drop(loss);
-        assert!(!listed(id));
+        assert!(!listed(id) && way.upgrade().is_none());
 
         case.layers.iter_mut().flat_map(|layer| &mut layer.parameters).flatten().for_each(|p| *p = p.detach());
         let y = stack::forward(&case.layers, &x).unwrap();

@@ -13,7 +13,7 @@
 //! let mut params = Params::new();
 //! let x = params.register("x", Var::new(&[3f64], &Device::Cpu)?)?;
 //! let mut adam = Adam::new(&params, AdamConfig { learning_rate: 0.1, ..Default::default() })?;
-//! adam.step(&x.sqr()?.sum_all()?.backward()?.into(), 1.0)?; // or `&nn::backward(&loss)?`
+//! adam.step(x.sqr()?.sum_all()?.backward()?, 1.0)?; // or `nn::backward(&loss)?`
 //! assert!((x.to_vec1::<f64>()?[0] - 2.9).abs() < 1e-6); // the first step is α in the direction of −g
 //! # Ok::<(), vae_core::Error>(())
 //! ```
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Result,
     nn::{Gradients, Params},
-    ops::{adam, gradients::Gradient},
+    ops::adam,
 };
 
 /// The settings of [`Adam`], with the paper's defaults.
@@ -110,9 +110,10 @@ impl Adam {
         self.steps
     }
 
-    /// One step along `gradients`, each multiplied by `scale` first (1 unless gradients are clipped). Parameters without a
-    /// gradient stay.
-    pub fn step(&mut self, gradients: &Gradients, scale: f64) -> Result<()> {
+    /// One step along gradients, those of [`backward`](crate::nn::backward) or of candle's own, each multiplied by `scale` first
+    /// (1 unless gradients are clipped). Parameters without a gradient stay.
+    pub fn step(&mut self, gradients: impl Into<Gradients>, scale: f64) -> Result<()> {
+        let gradients = gradients.into();
         self.steps += 1;
         let AdamConfig { learning_rate, beta1, beta2, epsilon } = self.config;
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
@@ -126,12 +127,9 @@ impl Adam {
         };
         let mut slots = vec![];
         for Slot { var, m, v, .. } in &self.slots {
-            let gradient = match gradients.gradient(var) {
-                Some(Gradient::Tensor(gradient)) => adam::Gradient::Tensor(gradient),
-                Some(Gradient::Numbers(gradient)) => adam::Gradient::Numbers(gradient),
-                None => continue,
-            };
-            slots.push(adam::Slot { theta: var, gradient, m, v });
+            if let Some(gradient) = gradients.gradient(var) {
+                slots.push(adam::Slot { theta: var, gradient, m, v });
+            }
         }
         adam::step(&slots, &update)
     }
@@ -189,7 +187,7 @@ mod tests {
         let (mut expected, mut m, mut v) = (start, [0.0f64; 3], [0.0f64; 3]);
         for t in 1..=20 {
             let loss = (theta.sqr().unwrap() * &weights).unwrap().sum_all().unwrap();
-            adam.step(&loss.backward().unwrap().into(), 0.5).unwrap();
+            adam.step(loss.backward().unwrap(), 0.5).unwrap();
             for i in 0..3 {
                 let g = 0.5 * 2.0 * scales[i] * expected[i];
                 m[i] = 0.9 * m[i] + 0.1 * g;
@@ -212,7 +210,7 @@ mod tests {
         let mut step = |gradient: [f32; 2]| {
             let weights = Tensor::new(&gradient, &Device::Cpu).unwrap();
             let loss = (&theta * weights).unwrap().sum_all().unwrap();
-            adam.step(&loss.backward().unwrap().into(), 1.0).unwrap();
+            adam.step(loss.backward().unwrap(), 1.0).unwrap();
             adam.state().into_iter().map(|(_, means)| means.to_vec1::<f32>().unwrap()).collect::<Vec<_>>()
         };
         step([1e-3, f32::NAN]);
@@ -231,7 +229,7 @@ mod tests {
         let theta = params.register("theta", Var::new(&[3f32], &Device::Cpu).unwrap()).unwrap();
         params.register("tied", params.get("theta").unwrap().clone()).unwrap();
         let mut adam = Adam::new(&params, AdamConfig { learning_rate: 0.1, ..Default::default() }).unwrap();
-        adam.step(&theta.sqr().unwrap().sum_all().unwrap().backward().unwrap().into(), 1.0).unwrap();
+        adam.step(theta.sqr().unwrap().sum_all().unwrap().backward().unwrap(), 1.0).unwrap();
         assert_eq!(adam.state().len(), 2);
         assert!((theta.to_vec1::<f32>().unwrap()[0] - 2.9).abs() < 1e-6);
     }

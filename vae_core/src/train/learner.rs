@@ -34,9 +34,9 @@ impl Learner {
 /// One step of each learner on its own loss. All gradients are taken at the same weights; `clip` shortens those of the model.
 pub(super) fn step(learners: &mut [Learner], losses: &[&Tensor], clip: Option<f64>) -> Result<()> {
     let gradients = losses.iter().map(|loss| nn::backward(loss)).collect::<Result<Vec<Gradients>>>()?;
-    for (learner, gradients) in learners.iter_mut().zip(&gradients) {
+    for (learner, gradients) in learners.iter_mut().zip(gradients) {
         let scale = match clip.filter(|_| learner.name == "model") {
-            Some(limit) => (limit / gradient_norm(&learner.params, gradients)?).min(1.0),
+            Some(limit) => (limit / gradient_norm(&learner.params, &gradients)?).min(1.0),
             None => 1.0,
         };
         learner.adam.step(gradients, scale)?;

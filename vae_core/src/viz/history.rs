@@ -77,6 +77,6 @@ mod tests {
         let svg = panels(&[curve("ELBO", 10), curve("KL", 10)]).to_svg();
         assert_eq!(svg.matches(">validation</text>").count(), 2);
         assert!(svg.contains(">ELBO</text>") && svg.contains(">KL</text>"));
-        assert!(panels(&[curve("ELBO", 1)]).to_svg().contains("stroke-linecap=\"round\" opacity"));
+        assert!(panels(&[curve("ELBO", 1)]).to_svg().contains("h0\" stroke="));
     }
 }

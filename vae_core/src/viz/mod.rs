@@ -5,7 +5,8 @@
 //! | [`ImageGrid`] | samples, a manifold, an interpolation | `.png`, `.svg` |
 //! | [`Rows`] | originals above reconstructions, row by row with titles | `.svg` |
 //! | [`Plot`] | curves, bands, error bars, histograms, a latent map | `.svg` |
-//! | [`Figure`] | several of these in rows and columns, as one output; any chart of plotters | `.svg` |
+//! | [`Figure`] | several of these in rows and columns, as one output | `.svg` |
+//! | [`Figure::plotters`] | any other chart, drawn with plotters: surfaces, box plots | `.svg` |
 //! | [`Table`] | results in rows and columns | |
 //! | [`Images::preview`](crate::data::Images::preview) | a look at a data set | `.svg` |
 //! | [`History::plot`](crate::train::History::plot) | how training went | `.svg` |

@@ -130,7 +130,6 @@ impl Path {
         let to = self.tenths(place);
         let pen = self.pen.replace(to).unwrap_or(to);
         self.d += &match (to.0 - pen.0, to.1 - pen.1) {
-            (0, 0) => String::new(),
             (dx, 0) => format!("h{}", decimal(dx)),
             (0, dy) => format!("v{}", decimal(dy)),
             (dx, dy) => format!("l{}", pair(dx, dy)),
@@ -177,7 +176,7 @@ mod tests {
     #[test]
     fn areas_are_cut() {
         let path = || Path::new(100.0, 100.0);
-        assert_eq!(path().area(vec![(-50.0, 50.0), (50.0, -50.0), (50.0, 50.0)]).d, "M-4 4l8-8h46v54h-54z");
+        assert_eq!(path().area(vec![(-50.0, 50.0), (50.0, -50.0), (50.0, 50.0)]).d, "M-4 50v-46l8-8h46v54z");
         let around = vec![(-1e9, -1e9), (1e9, -1e9), (1e9, 1e9), (-1e9, 1e9)];
         assert_eq!(path().area(around).d, "M-4 104v-108h108v108z");
         assert_eq!(path().area(vec![(200.0, 0.0), (300.0, 0.0), (300.0, 50.0)]).d, "");

@@ -37,6 +37,11 @@ pub(crate) fn trains_and_resumes<V: Vae, O: Objective + 'static>(
         a.keys().filter(|name| a.get(*name) != b.get(*name)).collect::<Vec<_>>()
     );
 
+    if let Some((params, _)) = objective().critic() {
+        let kept = |name: &str| ["critic.", "critic_adam.m.", "critic_adam.v."].map(|what| format!("{what}{name}"));
+        assert!(params.iter().all(|(name, _)| kept(name).iter().all(|name| a.contains_key(name))), "{:?}", a.keys());
+    }
+
     for name in history.epochs[0].train.metrics.keys() {
         assert!(
             history.to_string().contains(name.as_str()) && history.plot().to_svg().contains(name.as_str()),
@@ -47,9 +52,64 @@ pub(crate) fn trains_and_resumes<V: Vae, O: Objective + 'static>(
     (whole, history)
 }
 
+/// `q.kl(p, z)` must not be the estimate ln q(z) − ln p(z) itself, but a closed form, perhaps of a part of z only; its mean over
+/// draws z from q must be that of the estimate: for each row within five standard errors.
+pub(crate) fn closed_form(q: &dyn Distribution, p: &dyn Distribution) -> Result<()> {
+    const DRAWS: usize = 4000;
+    let mut random = Random::new(5);
+    let differences = (0..DRAWS).map(|_| {
+        let z = q.sample(&mut random)?.detach();
+        let estimate = (q.log_prob(&z)? - p.log_prob(&z)?)?;
+        Ok((q.kl(p, &z)? - estimate)?.detach())
+    });
+    let differences = Tensor::stack(&differences.collect::<Result<Vec<_>>>()?, 1)?;
+    for row in differences.to_dtype(DType::F64)?.to_vec2::<f64>()? {
+        let mean = row.iter().sum::<f64>() / DRAWS as f64;
+        let variance = row.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / DRAWS as f64;
+        assert!(variance > 1e-6, "the KL is no closed form but the estimate itself");
+        let error = (variance / DRAWS as f64).sqrt();
+        assert!(mean.abs() < 5.0 * error, "the KL is off by {mean} ± {error}");
+    }
+    Ok(())
+}
+
 /// The tensors of a file, as bits.
 fn bits(path: &std::path::Path) -> HashMap<String, Vec<u32>> {
     let numbers = |t: &Tensor| t.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
     let tensors = safetensors::load(path, &Device::Cpu).unwrap();
     tensors.iter().map(|(name, t)| (name.clone(), numbers(t).iter().map(|x| x.to_bits()).collect())).collect()
+}
+
+/// A model with nothing to learn: items are D numbers as their codes are, q(z|x) is what `posterior` says, p(x|z) = N(z, I).
+pub(crate) struct Unlearned {
+    pub(crate) width: usize,
+    pub(crate) posterior: fn(&Tensor) -> Result<Box<dyn Distribution>>,
+    pub(crate) params: Params,
+}
+
+impl Vae for Unlearned {
+    fn encode(&self, x: &Tensor) -> Result<Box<dyn Distribution>> {
+        (self.posterior)(x)
+    }
+
+    fn decode(&self, z: &Tensor) -> Result<Box<dyn Distribution>> {
+        Ok(Box::new(Gaussian::fixed(z.clone(), 1.0)?))
+    }
+
+    fn latent(&self) -> usize {
+        self.width
+    }
+
+    fn shape(&self) -> Shape {
+        self.width.into()
+    }
+
+    fn params(&self) -> &Params {
+        &self.params
+    }
+}
+
+/// The numbers of a tensor, row after row.
+pub(crate) fn numbers(tensor: &Tensor) -> Vec<f64> {
+    tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }

@@ -5,7 +5,10 @@ use candle_core::Tensor;
 use super::Activation;
 use crate::{
     Result,
-    ops::cuda::launch::{Arg, Grid, Output, run},
+    ops::{
+        cuda::launch::{Arg, Grid, run},
+        node::Output,
+    },
 };
 
 /// The number that a kernel knows a nonlinearity by, and its slope below zero.

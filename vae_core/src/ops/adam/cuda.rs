@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use super::{Gradient, Path, Slot, Update, path, reference};
 use crate::{
     Result,
-    ops::cuda::launch::{MOST, Parameters, Value, int, launch, with_address},
+    ops::cuda::launch::{MOST, Parameters, Value, as_int, launch, with_address},
 };
 
 /// Blocks that share one parameter: enough to fill a large GPU with the largest of them.
@@ -48,7 +48,7 @@ fn launch_with(slots: &[[&Tensor; 4]], all: usize, table: Parameters, numbers: &
                     for (addresses, address) in table.addresses.iter_mut().zip([theta, gradient, m, v]) {
                         addresses[at] = address;
                     }
-                    table.lengths[at] = int(slot[0].elem_count())?;
+                    table.lengths[at] = as_int(slot[0].elem_count())?;
                     if !rest.is_empty() {
                         return launch_with(rest, all, table, numbers);
                     }

@@ -13,7 +13,13 @@ mod cuda;
 use candle_core::{Tensor, Var};
 use rayon::prelude::*;
 
-use super::{Path, cuda::on, kernels::in_pool, path};
+use super::{
+    Path,
+    cuda::has_kernels,
+    gradients::Gradient,
+    kernels::{in_pool, slices::with_slices},
+    path,
+};
 use crate::Result;
 
 /// A parameter with its gradient and running means.
@@ -22,13 +28,6 @@ pub(crate) struct Slot<'a> {
     pub(crate) gradient: Gradient<'a>,
     pub(crate) m: &'a Var,
     pub(crate) v: &'a Var,
-}
-
-/// A gradient in the shape of its parameter.
-pub(crate) enum Gradient<'a> {
-    Tensor(&'a Tensor),
-    /// Its numbers, row after row.
-    Numbers(&'a [f32]),
 }
 
 /// The numbers of one step.
@@ -58,7 +57,7 @@ fn reference(update: &Update, theta: &Var, g: &Tensor, m: &Var, v: &Var) -> Resu
 
 /// One step of all parameters.
 pub(crate) fn step(slots: &[Slot], update: &Update) -> Result<()> {
-    if slots.iter().any(|slot| on(slot.theta.device())) {
+    if slots.iter().any(|slot| has_kernels(slot.theta.device())) {
         // On this thread: another one might have another CUDA stream.
         return cuda::step(slots, update);
     }
@@ -66,7 +65,7 @@ pub(crate) fn step(slots: &[Slot], update: &Update) -> Result<()> {
     let one = |&Slot { theta, ref gradient, m, v }: &Slot| match gradient {
         Gradient::Numbers(g) => cpu::step(update, theta, g, m, v),
         Gradient::Tensor(g) if path([theta, g, m, v]) == Path::Cpu => {
-            super::kernels::slices::with_slices([&g.contiguous()?], |[g]| cpu::step(update, theta, g, m, v))
+            with_slices([&g.contiguous()?], |[g]| cpu::step(update, theta, g, m, v))
         }
         Gradient::Tensor(g) => reference(update, theta, g, m, v),
     };

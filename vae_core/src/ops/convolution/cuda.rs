@@ -13,11 +13,9 @@ use crate::{
     Result,
     ops::{
         activation::{self, Activation},
-        cuda::{
-            launch::{Arg, Grid, Output, run},
-            node::node3,
-        },
+        cuda::launch::{Arg, Grid, run},
         gradients::{Collected, collect},
+        node::{Output, node3},
     },
 };
 

@@ -3,8 +3,7 @@
 
 use candle_core::{CpuStorage, DType, Device, Shape, Storage, Tensor};
 
-pub(crate) use crate::ops::node::Output;
-use crate::{Error, Result};
+use crate::{Error, Result, ops::node::Output};
 
 /// Threads in a block. A multiple of 32, as the sums over a block want it.
 const THREADS: u32 = 256;
@@ -66,7 +65,7 @@ pub(crate) enum Grid {
 /// A count as the kernels' `int`.
 ///
 /// Its limit is half of what an `int` holds: a loop that steps by all threads of a launch may pass the end by that many.
-pub(crate) fn int(n: usize) -> Result<i32> {
+pub(crate) fn as_int(n: usize) -> Result<i32> {
     const MOST: usize = 1 << 30;
     if n > MOST {
         let problem = format!(
@@ -116,7 +115,7 @@ pub(crate) fn run(
 ) -> Result<Output> {
     let shape = shape.into();
     let count = shape.elem_count();
-    int(count)?;
+    as_int(count)?;
     let storage = match device {
         #[cfg(feature = "cuda")]
         Device::Cuda(device) => {
@@ -138,7 +137,7 @@ fn collect(args: &[Arg], values: &mut Vec<Value>, f: &mut dyn FnMut(&[Value]) ->
         Arg::Tensor(tensor) => {
             // A set of images may be larger: its kernel counts in 64 bits.
             if tensor.dtype() != DType::U8 {
-                int(tensor.elem_count())?;
+                as_int(tensor.elem_count())?;
             }
             return with_address(tensor, |address| {
                 values.push(Value::Long(address));
@@ -146,7 +145,7 @@ fn collect(args: &[Arg], values: &mut Vec<Value>, f: &mut dyn FnMut(&[Value]) ->
             });
         }
         Arg::Null => Value::Long(0),
-        Arg::Int(n) => Value::Int(int(*n)?),
+        Arg::Int(n) => Value::Int(as_int(*n)?),
         Arg::Long(n) => Value::Long(*n),
         Arg::Float(x) => Value::Float(*x as f32),
         Arg::Key(words) => Value::Key(Key(*words)),
@@ -172,7 +171,7 @@ pub(crate) fn launch(
     (across, down, threads): (usize, usize, u32),
     values: &[Value],
 ) -> Result<()> {
-    let (across, down) = (int(across.max(1))? as u32, int(down.max(1))? as u32);
+    let (across, down) = (as_int(across.max(1))? as u32, as_int(down.max(1))? as u32);
     #[cfg(feature = "cuda")]
     if let Device::Cuda(device) = device {
         return on_device(kernel, device, (across, down, threads), values);

@@ -8,12 +8,10 @@ pub(crate) mod emulator;
 pub(crate) mod gpu;
 pub(crate) mod launch;
 
-pub(crate) use super::{any_thread, node};
-
 use candle_core::{DType, Device, Tensor};
 
 /// Whether the kernels can work on tensors of this device.
-pub(crate) fn on(device: &Device) -> bool {
+pub(crate) fn has_kernels(device: &Device) -> bool {
     #[cfg(test)]
     if emulator::on() {
         return true;
@@ -22,6 +20,6 @@ pub(crate) fn on(device: &Device) -> bool {
 }
 
 /// Whether the kernels can work on this tensor.
-pub(crate) fn takes(x: &Tensor) -> bool {
-    on(x.device()) && x.dtype() == DType::F32 && x.elem_count() > 0
+pub(crate) fn kernels_take(x: &Tensor) -> bool {
+    has_kernels(x.device()) && x.dtype() == DType::F32 && x.elem_count() > 0
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{Device, Tensor};
 
-use super::cuda::on;
+use super::cuda::has_kernels;
 use crate::{Error, Result};
 
 /// Channels, height and width.
@@ -39,7 +39,7 @@ impl Source<'_> {
 
     /// The bytes on a CUDA device, copied there once; `None` on others, and when they do not fit.
     fn copy(&self) -> Option<&Tensor> {
-        if !on(self.device) || self.bytes.is_empty() {
+        if !has_kernels(self.device) || self.bytes.is_empty() {
             return None;
         }
         let copy = || Tensor::from_slice(self.bytes, self.bytes.len(), self.device).ok();

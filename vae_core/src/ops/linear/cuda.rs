@@ -6,8 +6,8 @@ use crate::{
     Result,
     ops::{
         activation::{self, Activation},
-        cuda::node::node3,
         gradients::{Collected, collect},
+        node::node3,
     },
 };
 

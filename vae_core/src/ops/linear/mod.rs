@@ -16,22 +16,24 @@ pub(super) fn reference(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Te
     Ok(x.matmul(&weight.t()?)?.broadcast_add(bias)?)
 }
 
+/// Layers of random widths, two in a row.
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) fn check(place: &super::compare::Place) {
+    use super::stack::check::{Case, Dice, agrees};
+    let dice = &mut Dice::new(3);
+    let mut tried = 0;
+    while tried < 60 {
+        let sizes: [usize; 3] = std::array::from_fn(|_| dice.pick(1, 150));
+        let (batch, activation) = (dice.pick(1, 150), dice.activation());
+        tried += usize::from(agrees(place, &Case::linear(dice, &sizes, activation), batch, dice));
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::{
-        ops::stack::tests::{Case, agrees, any_activation, pick},
-        random::Random,
-    };
-
-    /// Layers of random widths, two in a row, agree with candle in float64 on all paths, forward and backward.
+    /// The paths agree with the reference in float64, values and gradients.
     #[test]
-    fn linear_layers_agree_with_float64() {
-        let random = &mut Random::new(3);
-        let mut tried = 0;
-        while tried < 100 {
-            let sizes: [usize; 3] = std::array::from_fn(|_| pick(random, 1, 150));
-            let (batch, activation) = (pick(random, 1, 150), any_activation(random));
-            tried += usize::from(agrees(&Case::linear(random, &sizes, activation), batch, random));
-        }
+    fn paths_agree() {
+        super::super::compare::everywhere(super::check);
     }
 }

@@ -16,7 +16,7 @@ use candle_core::{Device, Shape, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Path, cuda::on, path};
+use super::{Path, cuda::has_kernels, path};
 use crate::Result;
 
 /// Numbers at one position; part of the definition of the noise, so not a tuning knob.
@@ -50,7 +50,7 @@ pub(crate) fn fill(kind: Kind, seed: [u8; 32], position: u64, values: &mut [f32]
 
 /// A float32 tensor of noise, made on its device where that is a CUDA device.
 pub(crate) fn noise(kind: Kind, seed: [u8; 32], position: u64, shape: Shape, device: &Device) -> Result<Tensor> {
-    if on(device) && shape.elem_count() > 0 {
+    if has_kernels(device) && shape.elem_count() > 0 {
         return cuda::noise(kind, seed, position, shape, device);
     }
     let mut values = vec![0.0; shape.elem_count()];

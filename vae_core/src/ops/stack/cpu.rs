@@ -34,9 +34,9 @@ use crate::{
     },
 };
 
-/// `x` through all layers, unless they need the general path.
-pub(super) fn forward(layers: &[Layer], x: &Tensor) -> Result<Option<Tensor>> {
-    let Some(steps) = steps(layers, x)? else { return Ok(None) };
+/// `x` through all layers.
+pub(super) fn forward(layers: &[Layer], x: &Tensor) -> Result<Tensor> {
+    let steps = steps(layers, x)?;
     let x = x.contiguous()?;
     let gradients: Gradients = Arc::default();
     let mut token = Tensor::zeros(1, DType::F32, &Device::Cpu)?;
@@ -50,7 +50,7 @@ pub(super) fn forward(layers: &[Layer], x: &Tensor) -> Result<Option<Tensor>> {
     let (passage, saved) = (Arc::<Passage>::default(), Mutex::default());
     let layers = Layers { steps, input_gradient: x.track_op(), gradients, passage: passage.clone(), saved };
     let token = x.apply_op2(&token, layers)?;
-    outlet::open(token, passage, shape).map(Some)
+    outlet::open(token, passage, shape)
 }
 
 /// The gradients of weights and biases by step, between `Layers` and its `Entry`s.

@@ -5,14 +5,11 @@ use candle_core::Tensor;
 use super::{Kind, Layer};
 use crate::{
     Error, Result,
-    ops::{convolution, cuda::takes, linear},
+    ops::{convolution, linear},
 };
 
-/// All layers, unless they need the general path.
-pub(super) fn forward(layers: &[Layer], x: &Tensor) -> Result<Option<Tensor>> {
-    if !(takes(x) && layers.iter().all(fits)) {
-        return Ok(None);
-    }
+/// All layers.
+pub(super) fn forward(layers: &[Layer], x: &Tensor) -> Result<Tensor> {
     let (mut x, mut last) = (x.contiguous()?, false);
     for layer in layers {
         x = match (&layer.kind, &layer.parameters[..]) {
@@ -32,23 +29,7 @@ pub(super) fn forward(layers: &[Layer], x: &Tensor) -> Result<Option<Tensor>> {
             }
         };
     }
-    channels_first(&x, &mut last).map(Some)
-}
-
-/// The outputs of layers that end in two on the same input, each by itself: no need to put them side by side.
-pub(super) fn pair(layers: &[Layer], x: &Tensor) -> Result<Option<(Tensor, Tensor)>> {
-    let Some((last, before)) = layers.split_last() else { return Ok(None) };
-    let [first, second] = &last.parameters[..] else { return Ok(None) };
-    if !fits(last) {
-        return Ok(None);
-    }
-    let Some(x) = forward(before, x)? else { return Ok(None) };
-    let head = |parameters| linear::cuda::forward(&x, parameters, last.activation);
-    Ok(Some((head(first)?, head(second)?)))
-}
-
-fn fits(layer: &Layer) -> bool {
-    layer.parameters.iter().flatten().all(takes)
+    channels_first(&x, &mut last)
 }
 
 fn channels_last(x: &Tensor, last: &mut bool) -> Result<Tensor> {

@@ -4,14 +4,14 @@ use candle_core::Tensor;
 
 use super::{Kind, Layer};
 use crate::{
-    Result,
+    Error, Result,
     ops::{
         activation::Activation,
         convolution::{Direction, cpu::Conv},
         kernels::{
             elementwise::{in_chunks, tanh},
             scratch::Scratch,
-            slices::{in_float32_on_cpu, with_slice},
+            slices::with_slice,
             tile::Finish,
             transpose::transpose_each,
         },
@@ -37,20 +37,15 @@ pub(super) struct Step {
 /// The gradients of a weight and its bias.
 pub(super) type WeightAndBias = (Scratch, Scratch);
 
-/// The layers as steps; `None` when the general path has to be taken.
-pub(super) fn steps(layers: &[Layer], x: &Tensor) -> Result<Option<Vec<Step>>> {
-    let mut parameters = layers.iter().flat_map(|layer| &layer.parameters).flatten().peekable();
-    let worthwhile = parameters.peek().is_some() && x.elem_count() > 0;
-    let fits = |x: &Tensor| in_float32_on_cpu(x) && x.elem_count() > 0;
-    if !(worthwhile && in_float32_on_cpu(x) && parameters.all(fits)) {
-        return Ok(None);
-    }
+/// The layers as steps.
+pub(super) fn steps(layers: &[Layer], x: &Tensor) -> Result<Vec<Step>> {
     let mut steps = vec![];
     let mut shape = &x.dims()[1..];
     let mut channels_last = false;
     for layer in layers {
         let kernel = match (&layer.kind, shape, &layer.output[..]) {
             (Kind::Linear, &[inputs], &[outputs]) => Kernel::Linear(Linear { inputs, outputs }),
+            (Kind::Linear, ..) => return Err(Error::argument(format!("a linear layer takes rows, not {shape:?}"))),
             (Kind::Convolution(geometry, way), ..) => {
                 turn(&mut steps, shape, &mut channels_last, true);
                 Kernel::Conv(Box::new(Conv::new(*geometry)), *way)
@@ -60,7 +55,6 @@ pub(super) fn steps(layers: &[Layer], x: &Tensor) -> Result<Option<Vec<Step>>> {
                 shape = &layer.output;
                 continue;
             }
-            (Kind::Linear, ..) => return Ok(None),
         };
         let contiguous = |[weight, bias]: &[Tensor; 2]| Ok([weight.contiguous()?, bias.contiguous()?]);
         let parameters = layer.parameters.iter().map(contiguous).collect::<Result<_>>()?;
@@ -68,7 +62,7 @@ pub(super) fn steps(layers: &[Layer], x: &Tensor) -> Result<Option<Vec<Step>>> {
         shape = &layer.output;
     }
     turn(&mut steps, shape, &mut channels_last, false);
-    Ok(Some(steps))
+    Ok(steps)
 }
 
 /// One more step where the channels have to come last, or first, and are elsewhere.
