@@ -172,6 +172,17 @@ fn rows() -> Vec<(&'static str, Row)> {
             Picture::open(folder.join("mine.png"))?.tensor((1, 28, 28), &CPU).map(drop)
         }),
         ("a picture of another format", |folder| Picture::open(file(folder, "mine.gif", b"GIF89a")).map(drop)),
+        ("a folder in which no picture is sound", |folder| {
+            file(folder, "1.jpg", b"\xff\xd8\xff\xe0");
+            data::folder(folder, FolderConfig::default(), &CPU).map(drop)
+        }),
+        ("a folder with pictures beside the folders of their classes", |folder| {
+            fs::create_dir(folder.join("cats")).unwrap();
+            for name in ["1.png", "cats/2.png"] {
+                vae_core::image::GrayImage::new(9, 9).save(folder.join(name)).unwrap();
+            }
+            data::folder(folder, FolderConfig::default(), &CPU).map(drop)
+        }),
         ("weights of another architecture", |folder| {
             MlpVae::new(MlpVaeConfig { latent: 3, ..config() }, &CPU, 1)?.load(saved(folder))
         }),

@@ -386,7 +386,7 @@ fn folders_without_pictures() {
     assert_eq!(home.error(), "holds no PNG or JPEG picture that can be read");
     home.file("class/a.png", b"broken");
     home.file("class/b.jpg", b"\xff\xd8\xff\xe0");
-    let expected = "holds no PNG or JPEG picture that can be read; 2 files or folders were left out, the first because \
+    let expected = "holds no PNG or JPEG picture that can be read; 2 left out, the first because \
                     class/a.png: is neither a PNG nor a JPEG picture";
     assert!(home.error().starts_with(expected), "{}", home.error());
 }

@@ -179,9 +179,9 @@ pub fn folder(path: impl AsRef<Path>, config: FolderConfig, device: &Device) -> 
 fn labels(folder: &Path, read: &[Found], skipped: &[Skipped]) -> Result<Vec<u32>> {
     let labels: Vec<u32> = read.iter().filter_map(|found| found.class).collect();
     if read.is_empty() {
-        let first = skipped.first().map_or(String::new(), |first| {
-            format!("; {} files or folders were left out, the first because {first}", skipped.len())
-        });
+        let first = skipped
+            .first()
+            .map_or(String::new(), |first| format!("; {} left out, the first because {first}", skipped.len()));
         return Err(Error::file(folder, format!("holds no PNG or JPEG picture that can be read{first}")));
     }
     if !labels.is_empty() && labels.len() < read.len() {
