@@ -69,13 +69,13 @@ pub trait Vae {
     /// q(z|x): (B, …) → a distribution over (B, D).
     ///
     /// # Errors
-    /// [`Error::Shape`] for items of another shape.
+    /// [`Error::Shape`](crate::Error::Shape) for items of another shape.
     fn encode(&self, x: &Tensor) -> Result<Box<dyn Distribution>>;
 
     /// p(x|z): (B, D) → a distribution over (B, …).
     ///
     /// # Errors
-    /// [`Error::Shape`] for codes of another width.
+    /// [`Error::Shape`](crate::Error::Shape) for codes of another width.
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Distribution>>;
 
     /// D, the width of a code.
@@ -145,7 +145,7 @@ pub trait Vae {
     /// [`Params`], so that other programs can read them.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file cannot be written.
+    /// [`Error::Io`](crate::Error::Io) when the file cannot be written.
     fn save(&self, path: impl AsRef<Path>) -> Result<()>
     where
         Self: Sized,
@@ -156,7 +156,7 @@ pub trait Vae {
     /// Replaces the weights by those of a file written by [`Vae::save`]. Nothing is changed unless all fit.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::File`] when the file cannot be read or belongs to another model.
+    /// [`Error::Io`](crate::Error::Io) and [`Error::File`](crate::Error::File) when the file cannot be read or belongs to another model.
     fn load(&mut self, path: impl AsRef<Path>) -> Result<()>
     where
         Self: Sized,
@@ -187,7 +187,7 @@ pub trait Vae {
     /// [`Vae::save_pytorch`].
     ///
     /// # Errors
-    /// [`Error::Io`] when the file cannot be read; [`Error::File`] with every name that is missing, unexpected, of another
+    /// [`Error::Io`](crate::Error::Io) when the file cannot be read; [`Error::File`](crate::Error::File) with every name that is missing, unexpected, of another
     /// shape or type, or no longer finite in the parameter's own type.
     fn load_pytorch(&mut self, path: impl AsRef<Path>) -> Result<()>
     where
@@ -200,7 +200,7 @@ pub trait Vae {
     /// of its `state_dict` in the file `like`, whole or not at all.
     ///
     /// # Errors
-    /// Those of [`Vae::load_pytorch`] about `like`; [`Error::Io`] when `path` cannot be written.
+    /// Those of [`Vae::load_pytorch`] about `like`; [`Error::Io`](crate::Error::Io) when `path` cannot be written.
     fn save_pytorch(&self, like: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<()>
     where
         Self: Sized,

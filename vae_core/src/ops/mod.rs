@@ -63,15 +63,18 @@ pub(crate) enum Path {
     Cuda,
     /// Float32 on the CPU.
     Cpu,
-    /// Any other device or type, several of them, or no numbers at all.
+    /// Any other device or type, several of them, several shapes, or no numbers at all: candle's operations refuse what is wrong.
     Reference,
 }
 
-/// The path of an operation on these tensors.
+/// The path of an operation on these tensors, which have one shape.
 pub(crate) fn path<const N: usize>(tensors: [&Tensor; N]) -> Path {
-    if tensors.iter().all(|x| cuda::kernels_take(x)) {
+    let all = |fits: fn(&Tensor) -> bool| tensors.iter().all(|x| fits(x));
+    if !tensors.iter().all(|x| x.dims() == tensors[0].dims() && x.elem_count() > 0) {
+        Path::Reference
+    } else if all(cuda::kernels_take) {
         Path::Cuda
-    } else if tensors.iter().all(|x| kernels::slices::in_float32_on_cpu(x) && x.elem_count() > 0) {
+    } else if all(kernels::slices::in_float32_on_cpu) {
         Path::Cpu
     } else {
         Path::Reference
