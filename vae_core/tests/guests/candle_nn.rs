@@ -121,6 +121,7 @@ fn registered_models_live_in_files() {
         assert!(error.contains("got \"candle\"; call models::register(\"candle\", …) first"), "{error}");
     }
 
+    assert!(models::register("mlp", constructor).is_err(), "a kind of the crate's own was replaced");
     models::register(KIND, constructor).unwrap();
     assert_eq!(bits(opened().unwrap().as_ref()), bits(&vae));
     let fitted = Detector::fit(&vae, &digits, config).unwrap();
