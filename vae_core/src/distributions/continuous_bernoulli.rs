@@ -115,7 +115,7 @@ fn quantile(u: f64, l: f64) -> f64 {
     } else if l < 0.0 {
         (u * l.exp_m1()).ln_1p() / l
     } else {
-        // The same with eˡ taken out of the logarithm, so that it cannot overflow.
+        // ln(1 + u (eˡ − 1))/l with eˡ taken out of the logarithm, so that it cannot overflow.
         1.0 + (u + (1.0 - u) * (-l).exp()).ln() / l
     };
     x.clamp(0.0, 1.0)

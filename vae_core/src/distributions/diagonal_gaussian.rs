@@ -75,7 +75,7 @@ impl DiagonalGaussian {
         self.rsample_with(&epsilon)
     }
 
-    /// The same with the noise ε given, (B, D): what a check against another program or a finite difference needs.
+    /// The draw z = μ + σ ⊙ ε of a given noise ε, (B, D): what a check against another program or a finite difference needs.
     ///
     /// # Errors
     /// [`crate::Error::Shape`] unless ε has the shape of `mu`.

@@ -183,7 +183,7 @@ impl fmt::Debug for Detector {
     }
 }
 
-/// The same model with weights of its own.
+/// A copy of a model, with weights of its own.
 fn copy(vae: &dyn Vae) -> Result<Box<dyn Vae>> {
     let own = models::build(&vae.config(), vae.params().count() as u128, vae.device())?;
     own.params().restore(&vae.params().snapshot()?)?;

@@ -141,7 +141,7 @@ fn entries<'a>(params: &'a Params, path: &Path) -> Result<Vec<Entry<'a>>> {
         let here = if ours == [plain.as_str()] { String::new() } else { format!(", {} here,", ours.join(" above ")) };
         match theirs.remove(&plain) {
             None => problems.push(format!("{plain}{here} is missing; expected shape {shape:?}")),
-            Some((name, value)) => match fits(&value, &shape, dtype)? {
+            Some((name, value)) => match converted(&value, &shape, dtype)? {
                 Ok(value) => entries.push(Entry { name, value, ours }),
                 Err(problem) => problems.push(format!("{name}{here} {problem}")),
             },
@@ -174,7 +174,7 @@ fn shape(params: &Params, names: &[&str]) -> Vec<usize> {
 }
 
 /// The tensor in the parameter's own type, or what is wrong with it.
-fn fits(value: &Tensor, shape: &[usize], dtype: DType) -> Result<Result<Tensor, String>> {
+fn converted(value: &Tensor, shape: &[usize], dtype: DType) -> Result<Result<Tensor, String>> {
     // A number may be a tensor of one element.
     if value.dims() != shape && !(shape.is_empty() && value.dims() == [1]) {
         return Ok(Err(format!("has shape {:?}; expected {shape:?}", value.dims())));

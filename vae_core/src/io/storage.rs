@@ -40,7 +40,7 @@ pub(crate) fn read(path: &Path) -> Result<(HashMap<String, Tensor>, Value)> {
     read_types(path, |dtype| FLOATS.contains(&dtype))
 }
 
-/// The same for a file from elsewhere, which may hold whole numbers too.
+/// Reads the tensors and the JSON value of a file from elsewhere, which may hold whole numbers too.
 pub(crate) fn read_foreign(path: &Path) -> Result<(HashMap<String, Tensor>, Value)> {
     read_types(path, |dtype| FLOATS.contains(&dtype) || WHOLE.contains(&dtype))
 }

@@ -182,7 +182,7 @@ pub trait Vae {
     /// skipped wherever they stand; all names may begin with the name of what holds the module (`model.encoder.0.weight`).
     /// Numbers may be float64, float32, float16 or bfloat16; they become the parameter's own type, here float32.
     ///
-    /// The other way, what [`Vae::save`] writes has the names of the left column, which are those of the usual PyTorch
+    /// For the way from here to PyTorch: what [`Vae::save`] writes has the names of the left column, which are those of the usual PyTorch
     /// classes: `module.load_state_dict(safetensors.torch.load_file(path))`. For a module with others there is
     /// [`Vae::save_pytorch`].
     ///

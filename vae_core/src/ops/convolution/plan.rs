@@ -15,7 +15,7 @@ const PIXELS: usize = 256;
 pub(super) struct Class {
     /// The window's pixels (row, column), in the order in which their source pixels lie.
     pub(super) taps: Vec<(usize, usize)>,
-    /// The same in the padded source: neighbouring taps are one run.
+    /// The window's pixels as places in the padded source: neighbours are one run.
     pub(super) runs: Vec<Run>,
     /// How many output pixels of this class an image has.
     pub(super) pixels: usize,

@@ -16,7 +16,7 @@ thread_local! {
 }
 
 /// Whether this thread's CPU tensors go the way of CUDA tensors.
-pub(crate) fn on() -> bool {
+pub(crate) fn is_on() -> bool {
     ON.get()
 }
 

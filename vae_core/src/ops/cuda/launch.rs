@@ -177,7 +177,7 @@ pub(crate) fn launch(
         return on_device(kernel, device, (across, down, threads), values);
     }
     #[cfg(test)]
-    if super::emulator::on() {
+    if super::emulator::is_on() {
         return super::emulator::launch(kernel, (across, down), values);
     }
     Err(Error::argument(format!("the CUDA kernel {kernel} was called without a CUDA device")))

@@ -13,7 +13,7 @@ use candle_core::{DType, Device, Tensor};
 /// Whether the kernels can work on tensors of this device.
 pub(crate) fn has_kernels(device: &Device) -> bool {
     #[cfg(test)]
-    if emulator::on() {
+    if emulator::is_on() {
         return true;
     }
     device.is_cuda()

@@ -22,7 +22,7 @@ pub(crate) fn apply<const N: usize>(f: impl Pointwise<N>, y: &mut [f32], x: [&[f
     Arch::new().dispatch(Apply { f, y, x });
 }
 
-/// The same into new memory, on all threads.
+/// y[i] = f(x[i]…) in new memory, on all threads.
 pub(crate) fn apply_each<const N: usize>(f: impl Pointwise<N>, x: [&[f32]; N]) -> Scratch {
     let mut y = Scratch::new(x[0].len());
     y.par_chunks_mut(CHUNK).enumerate().for_each(|(i, y)| apply(f, y, x.map(|x| &x[i * CHUNK..][..y.len()])));

@@ -61,7 +61,7 @@ impl Scratch {
         scratch
     }
 
-    /// The same numbers once more.
+    /// A copy of these numbers.
     pub(crate) fn copy(from: &[f32]) -> Self {
         let mut scratch = Self::new(from.len());
         scratch.copy_from_slice(from);

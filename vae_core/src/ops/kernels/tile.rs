@@ -154,7 +154,7 @@ pub(crate) struct Finish<'a> {
 }
 
 impl Finish<'_> {
-    /// The same for one pixel's sums that are made elsewhere.
+    /// Finishes one row of sums that were made elsewhere.
     pub(crate) fn write(self, y: &mut [f32], sums: &[f32]) {
         for (i, (y, sum)) in y.iter_mut().zip(sums).enumerate() {
             *y = leaky(sum + self.bias.map_or(0.0, |bias| bias[i]), self.leak);

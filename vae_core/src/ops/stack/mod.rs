@@ -38,7 +38,7 @@ pub(crate) enum Kind {
     Linear,
     /// (B, C, H, W) → (B, C', H', W').
     Convolution(Geometry, Direction),
-    /// The same numbers in another shape.
+    /// Another shape of as many numbers.
     Reshape,
 }
 
