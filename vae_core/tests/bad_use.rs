@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-use vae_core::{data::idx, models, prelude::*};
+use vae_core::{data::idx, models, prelude::*, serde_json};
 
 const CPU: Device = Device::Cpu;
 const PAGE: &str = include_str!("../../docs/errors.md");
@@ -60,6 +60,21 @@ fn tensor(shape: (usize, usize, usize, usize), value: f32) -> Tensor {
 
 fn score(x: &Tensor) -> Result<()> {
     scores(&vae(), x, Score::NegativeElbo, 2, 1).map(drop)
+}
+
+/// Has a loss for a critic, and no critic.
+struct Critical;
+
+impl Objective for Critical {
+    fn terms(&self, vae: &dyn Vae, batch: &Batch, epoch: f64, noise: &mut Random) -> Result<Terms> {
+        let terms = Elbo::default().terms(vae, batch, epoch, noise)?;
+        let loss = terms.loss.clone();
+        Ok(terms.critic(loss))
+    }
+
+    fn config(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
 }
 
 fn double(x: &Tensor) -> Tensor {
@@ -131,6 +146,17 @@ fn rows() -> Vec<(&'static str, Row)> {
         ("β of −1", |_| {
             Trainer::new(Elbo { beta: -1.0, ..Default::default() }).fit(&mut vae(), &images(9)).map(drop)
         }),
+        ("a posterior of another type than an objective asks for", |_| {
+            Vae::encode(&vae(), &tensor((1, 1, 4, 4), 0.5))?.downcast::<Bernoulli>().map(drop)
+        }),
+        ("an objective with a loss for a critic, and no critic", |_| {
+            Trainer::new(Critical).fit(&mut vae(), &images(9)).map(drop)
+        }),
+        ("a row past the end of a table", |_| Data::batch(&tensor((3, 1, 1, 2), 0.5), &[3]).map(drop)),
+        ("a stack without heads, taken for a Gaussian", |_| {
+            Stack::new().gaussian(&tensor((1, 1, 4, 4), 0.5)).map(drop)
+        }),
+        ("a kind of model registered that there is", |_| models::register("mlp", |_, _| Ok(Box::new(vae())))),
         ("holding out more images than there are", |_| fit(|trainer| trainer.validation(20))),
         ("images with NaN, scored", |_| score(&tensor((1, 1, 4, 4), f32::NAN))),
         ("bytes that were not divided by 255, scored", |_| score(&tensor((1, 1, 4, 4), 128.0))),
