@@ -6,6 +6,7 @@
 //! - [`mod@binarize`]: grey values as probabilities of ink
 //! - [`Corruption`]: noise, masks and blur for a denoiser to undo
 //! - [`folder()`]: pictures of one's own, with sub-folders as classes; [`Picture`]: one of them
+//! - [`sprites()`]: shapes made of known factors; [`Factored`]: such data of one's own
 //! - `hub`: the Hugging Face hub, with the feature of that name
 //!
 //! ```
@@ -31,6 +32,7 @@ pub mod binarize;
 pub mod corrupt;
 mod decode;
 mod embedded;
+mod factored;
 pub mod folder;
 #[cfg(feature = "hub")]
 pub mod hub;
@@ -39,12 +41,15 @@ mod images;
 pub mod picture;
 mod scan;
 mod sources;
+pub mod sprites;
 
 pub use batches::{Batch, Batches, Data};
 pub(crate) use batches::{Part, pass};
 pub use binarize::binarize;
 pub use corrupt::Corruption;
+pub use factored::Factored;
 pub use folder::{Fit, Folder, FolderConfig, Skipped, folder};
 pub use images::Images;
 pub use picture::Picture;
 pub use sources::{Dataset, NAMES, Source, digits, fashion_mnist, garments, is_set, load, mnist};
+pub use sprites::{Sprites, sprites};
