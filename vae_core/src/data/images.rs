@@ -5,11 +5,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
-use super::batches;
+use super::{Batch, Data, batches};
 use crate::ops::gather::{Resident, Source};
 use crate::{Error, Result};
+
+/// How many items of other data are in memory as floats at a time.
+const AT_ONCE: usize = 1_000;
 
 /// Grey or colour images of one shape, with a label each or without labels, and the device on which they become tensors.
 ///
@@ -54,6 +57,29 @@ impl Images {
         }
         let (pixels, labels) = (Arc::new(pixels), Arc::new(labels));
         Ok(Self { pixels, labels, shape, device: device.clone(), resident: Resident::default() })
+    }
+
+    /// The items of other data at `indices`, kept as bytes, as [`Images`] are: rounded to a multiple of 1/255. Labels come along where
+    /// what is known of an item is a label.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless the items are images, (channels, height, width); and whatever the data say of an index.
+    pub fn of(data: &dyn Data, indices: &[usize], device: &Device) -> Result<Self> {
+        let shape = data.shape();
+        let Ok(image) = shape.dims3() else {
+            let expected = "(channels, height, width)".into();
+            return Err(Error::Shape { what: "items to keep as images", expected, got: shape.dims().to_vec() });
+        };
+        let (mut pixels, mut labels) = (Vec::with_capacity(indices.len() * shape.elem_count()), vec![]);
+        for indices in indices.chunks(AT_ONCE) {
+            let Batch { x, y } = data.batch(indices)?;
+            let x: Vec<f32> = x.to_device(&Device::Cpu)?.flatten_all()?.to_vec1()?;
+            pixels.extend(x.into_iter().map(|pixel| (pixel * 255.0).round() as u8));
+            if let Some(y) = y.filter(|y| y.rank() == 1 && y.dtype() == DType::U32) {
+                labels.extend(y.to_vec1::<u32>()?);
+            }
+        }
+        Self::new(pixels, labels, image, device)
     }
 
     /// How many images there are.

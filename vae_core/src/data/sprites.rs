@@ -149,7 +149,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::random::Random;
+    use crate::{data::Images, random::Random};
 
     fn picture(side: usize, values: &[usize]) -> Vec<f32> {
         let mut pixels = vec![0.0; side * side];
@@ -233,6 +233,21 @@ mod tests {
             assert!(share >= least, "{side}: {share} of {count} pictures differ");
         }
         assert_eq!(picture(64, &[0, 3, 0, 7, 9]), picture(64, &[0, 3, 10, 7, 9]), "a square after a quarter turn");
+    }
+
+    /// Sprites kept as images are the same pictures, without labels; numbers that are no images cannot be kept so.
+    #[test]
+    fn kept_as_images() -> Result<()> {
+        let sprites = sprites(16, &Device::Cpu)?;
+        let indices = sprites.sample(1500, None, &mut Random::new(1))?;
+        let images = Images::of(&sprites, &indices, &Device::Cpu)?;
+        assert!(images.labels().is_empty());
+        let [a, b] = [images.tensor()?, Data::batch(&sprites, &indices)?.x].map(|x| x.flatten_all());
+        assert_eq!(a?.to_vec1::<f32>()?, b?.to_vec1::<f32>()?);
+        let table = Tensor::zeros((3, 2), candle_core::DType::F32, &Device::Cpu)?;
+        let error = Images::of(&table, &[0], &Device::Cpu).unwrap_err().to_string();
+        assert!(error.contains("(channels, height, width)"), "{error}");
+        Ok(())
     }
 
     /// Numbers and values are each other's inverse, a fixed factor stays, the others take all their values, and what there is not is refused.

@@ -1,0 +1,135 @@
+//! Objectives and seeds on sprites: how disentangled the codes are, with standard errors.
+//!
+//! ```text
+//! cargo run --release -p vae_core --example disentangle -- --out runs/disentangle --json experiments/disentanglement.json
+//! ```
+//! A method is an objective with its weight: `beta:4`, `beta-tc:6`, `factor:20`; `beta:1` is the VAE. Each method and seed
+//! has a folder of its own in `--out`, with the checkpoints of its training and, once that is done and measured,
+//! `result.json`. The same command goes on where it was stopped, and what is done is not done again. At the end all results
+//! are written to `--json` and printed as a table in Markdown, mean ± standard error over the seeds.
+
+mod method;
+mod outcome;
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use method::Method;
+use outcome::Outcome;
+use serde::{Deserialize, Serialize};
+use vae_core::{data::Sprites, eval::disentangle, prelude::*, serde_json};
+
+/// Train β-VAEs and their relatives on sprites, and measure how disentangled their codes are.
+#[derive(Parser)]
+struct Arguments {
+    /// Objectives with their weights, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "beta:1,beta:2,beta:4,beta:8,beta-tc:6,factor:20")]
+    methods: Vec<Method>,
+    /// How many seeds of each method, from 1 on.
+    #[arg(long, default_value_t = 3)]
+    seeds: u64,
+    #[command(flatten)]
+    settings: Settings,
+    /// A folder for the runs: a new one, or that of an earlier call to go on with.
+    #[arg(long)]
+    out: PathBuf,
+    /// Where to write all results.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// What all runs have in common.
+#[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
+struct Settings {
+    /// Height and width of the pictures.
+    #[arg(long, default_value_t = 32)]
+    side: usize,
+    /// How often each of the 737,280 pictures is seen.
+    #[arg(long, default_value_t = 3)]
+    epochs: usize,
+    /// Pictures per step.
+    #[arg(long, default_value_t = 128)]
+    batch_size: usize,
+    /// Adam's step size.
+    #[arg(long, default_value_t = 1e-3)]
+    learning_rate: f64,
+    /// Widths of the encoder's hidden layers; the decoder mirrors them.
+    #[arg(long, value_delimiter = ',', default_value = "400,400")]
+    hidden: Vec<usize>,
+    /// Dimensions of the code.
+    #[arg(long, default_value_t = 10)]
+    latent: usize,
+}
+
+impl Settings {
+    /// A model that has not learned anything.
+    fn vae(&self, seed: u64) -> Result<MlpVae> {
+        let Self { side, hidden, latent, .. } = self.clone();
+        MlpVae::new(
+            MlpVaeConfig { image: (1, side, side), hidden, latent, ..Default::default() },
+            &best_device()?,
+            seed,
+        )
+    }
+
+    fn trainer(&self, method: Method, sprites: &Sprites, seed: u64) -> Result<Trainer> {
+        let trainer = method.trainer(self.latent, sprites, seed)?;
+        Ok(trainer.epochs(self.epochs).batch_size(self.batch_size).learning_rate(self.learning_rate).seed(seed))
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<()> {
+    let Arguments { methods, seeds, settings, out, json } = arguments;
+    let sprites = data::sprites(settings.side, &best_device()?)?;
+    let mut outcomes = vec![];
+    // Seed by seed, so that a table of all methods is there early.
+    for seed in 1..=seeds {
+        for &method in &methods {
+            let folder = out.join(format!("{}-{seed}", method.to_string().replace(':', "-")));
+            outcomes.push(outcome(method, seed, &settings, &sprites, &folder)?);
+        }
+    }
+    outcomes.sort_by_key(|outcome| methods.iter().position(|method| method.to_string() == outcome.method));
+    if let Some(path) = &json {
+        let all = serde_json::json!({ "settings": settings, "outcomes": outcomes });
+        write(path, &all)?;
+    }
+    println!("{}", outcome::markdown(&outcomes));
+    Ok(())
+}
+
+/// What came of a method and a seed: read where it is done, else trained and measured.
+fn outcome(method: Method, seed: u64, settings: &Settings, sprites: &Sprites, folder: &Path) -> Result<Outcome> {
+    let path = folder.join("result.json");
+    if path.exists() {
+        return Outcome::read(&path, settings);
+    }
+    println!("{method}, seed {seed}");
+    let mut vae = settings.vae(seed)?;
+    let history = settings.trainer(method, sprites, seed)?.checkpoints(folder).resume().fit(&mut vae, sprites)?;
+    let outcome = Outcome::of(method, seed, settings, &vae, sprites, &history)?;
+    write(&path, &serde_json::to_value(&outcome).map_err(|error| Error::Argument(error.to_string()))?)?;
+    println!("{outcome}");
+    Ok(outcome)
+}
+
+/// Writes JSON, whole or not at all: a stop leaves no half of a file that the next call would read.
+fn write(path: &Path, value: &serde_json::Value) -> Result<()> {
+    let io = |source| Error::Io { path: path.into(), source };
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Argument(error.to_string()))?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(io)?;
+    }
+    let new = path.with_extension("new");
+    std::fs::write(&new, text + "\n").and_then(|()| std::fs::rename(&new, path)).map_err(io)
+}

@@ -1,0 +1,60 @@
+//! An objective with its weight, by name.
+
+use std::{fmt, str::FromStr};
+
+use vae_core::{
+    data::{Data, Sprites},
+    objectives::{BetaTcVae, FactorVae, FactorVaeConfig},
+    prelude::*,
+};
+
+/// Which objective, with the weight that it is known by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Method {
+    /// The weight of the whole KL.
+    Beta(f64),
+    /// The weight of the total correlation, estimated from the batch with minibatch-weighted sampling as in the paper.
+    BetaTc(f64),
+    /// What the total correlation weighs beside the KL, told by a discriminator.
+    Factor(f64),
+}
+
+impl Method {
+    /// Trains on the objective, whatever its type.
+    pub(crate) fn trainer(self, latent: usize, sprites: &Sprites, seed: u64) -> Result<Trainer> {
+        Ok(match self {
+            Self::Beta(beta) => Trainer::new(Elbo { beta, ..Default::default() }),
+            Self::BetaTc(beta) => Trainer::new(BetaTcVae { beta, dataset: Data::len(sprites), ..Default::default() }),
+            Self::Factor(gamma) => {
+                let config = FactorVaeConfig { gamma, latent, ..Default::default() };
+                Trainer::new(FactorVae::new(config, &best_device()?, seed)?)
+            }
+        })
+    }
+}
+
+impl FromStr for Method {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || format!("expected beta, beta-tc or factor with its weight, as in beta:4, got {text:?}");
+        let (name, weight) = text.split_once(':').ok_or_else(expected)?;
+        let weight: f64 = weight.parse().map_err(|_| expected())?;
+        match name {
+            "beta" => Ok(Self::Beta(weight)),
+            "beta-tc" => Ok(Self::BetaTc(weight)),
+            "factor" => Ok(Self::Factor(weight)),
+            _ => Err(expected()),
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Beta(weight) => write!(f, "beta:{weight}"),
+            Self::BetaTc(weight) => write!(f, "beta-tc:{weight}"),
+            Self::Factor(weight) => write!(f, "factor:{weight}"),
+        }
+    }
+}
