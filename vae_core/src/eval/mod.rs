@@ -5,11 +5,13 @@
 //! - [`neighbours`]: how far a code is from the codes of normal images
 //! - [`ranking`]: how well numbers tell two sets apart: AUROC, average precision, ROC curve, bootstrap intervals
 //! - [`threshold`]: where to draw the line for a stated false-positive rate; p-values
+//! - [`disentangle`]: whether each dimension of a code follows one factor of the data: MIG, FactorVAE metric
 //! - [`detector`]: model, score and threshold in one file
 
 pub mod anomaly;
 pub mod detector;
 mod detector_file;
+pub mod disentangle;
 pub mod neighbours;
 pub mod ranking;
 pub mod recon;
