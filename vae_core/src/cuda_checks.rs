@@ -15,6 +15,7 @@ pub type Check = (&'static str, fn(&Place));
 pub const ALL: &[Check] = &[
     ("Bernoulli log-probability and mean", ops::bernoulli::check),
     ("Gaussian draw and KL", ops::gaussian::check),
+    ("aggregate posterior", ops::aggregate::check),
     ("weighted terms", ops::weigh::check),
     ("noise", ops::noise::check),
     ("gathered images", ops::gather::check),

@@ -105,7 +105,10 @@ pub mod prelude {
         best_device,
         data::{self, Rehearsal},
     };
-    pub use crate::objectives::{Criterion, Denoising, Elbo, Means, Objective, Terms, evaluate};
+    pub use crate::objectives::{
+        BetaTcVae, Capacity, Criterion, Denoising, Elbo, FactorVae, FactorVaeConfig, Means, Objective, Sampling, Terms,
+        evaluate,
+    };
     pub use crate::optim::{Adam, AdamConfig};
     pub use crate::random::Random;
     pub use crate::train::{History, TrainConfig, Trainer};

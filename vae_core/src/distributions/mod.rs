@@ -27,8 +27,7 @@ use candle_core::Tensor;
 
 use crate::{Error, Result, ops::sum_per_item, random::Random};
 
-/// ln 2π.
-pub(crate) const LN_2PI: f64 = 1.837_877_066_409_345_5;
+pub(crate) use crate::ops::LN_2PI;
 
 /// A distribution for each row of a batch: q(z|x), p(z) and p(x|z) alike.
 ///

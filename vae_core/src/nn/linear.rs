@@ -46,6 +46,11 @@ impl Linear {
         Stack::new().push(self.clone(), None).forward(x)
     }
 
+    /// The same layer, now and after every change of its parameters, whose output has no gradient with respect to them.
+    pub(crate) fn detached(&self) -> Self {
+        Self { parameters: self.parameters.each_ref().map(Tensor::detach) }
+    }
+
     /// (out) for (in), both without the batch.
     pub(super) fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let (outputs, inputs) = self.parameters[0].dims2()?;

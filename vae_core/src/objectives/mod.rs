@@ -3,18 +3,30 @@
 //! An objective returns its terms in **nats per item**: summed over pixels and latent dimensions, averaged over the batch.
 //! β and its warm-up are visible numbers, never hidden in a mean.
 //!
-//! - [`Elbo`]: the evidence lower bound with a weight on the KL
-//! - [`Denoising`]: the same of clean images, with an encoder that sees corrupted ones
-//! - [`evaluate`]: an objective's terms over a whole set
+//! | objective | what it is |
+//! |---|---|
+//! | [`Elbo`] | the evidence lower bound; the β-VAE (Higgins et al. 2017) with its `beta` above 1 |
+//! | [`Denoising`] | the ELBO of clean images, with an encoder that sees corrupted ones |
+//! | [`Capacity`] | the ELBO with a KL that is held at a number of nats, which rises (Burgess et al. 2018) |
+//! | [`BetaTcVae`] | β-TCVAE: the KL in three parts, with a weight on the total correlation (Chen et al. 2018) |
+//! | [`FactorVae`] | FactorVAE: the ELBO and a total correlation that a discriminator tells (Kim & Mnih 2018) |
+//!
+//! [`evaluate`] has an objective's terms over a whole set.
 
+mod beta_tc;
+mod capacity;
 mod denoising;
 mod elbo;
 mod evaluate;
+mod factor;
 mod means;
 
+pub use beta_tc::{BetaTcVae, Sampling};
+pub use capacity::Capacity;
 pub use denoising::{Criterion, Denoising};
 pub use elbo::Elbo;
 pub use evaluate::evaluate;
+pub use factor::{FactorVae, FactorVaeConfig};
 pub(crate) use means::Accumulator;
 pub use means::Means;
 

@@ -13,6 +13,7 @@
 //! | [`stack`] | layers one after the other, as one operation |
 //! | [`bernoulli`] | log-probability of pixels given by logits, and their mean |
 //! | [`gaussian`] | reparameterized draw, and divergence from N(0, I) |
+//! | [`aggregate`] | log-density of codes under a weighted mixture of a batch's posteriors, and of their dimensions |
 //! | [`weigh`] | the means of an objective's terms and their weighted sum |
 //! | [`noise`] | uniform and normal numbers of a seed and a position |
 //! | [`gather`] | a batch of floats from the bytes of images |
@@ -30,6 +31,7 @@
 
 pub(crate) mod activation;
 pub(crate) mod adam;
+pub(crate) mod aggregate;
 pub(crate) mod bernoulli;
 #[cfg(any(test, feature = "cuda"))]
 pub(crate) mod compare;
@@ -55,6 +57,9 @@ pub(crate) use cuda::gpu::first as first_gpu;
 use candle_core::{Device, Tensor};
 
 use crate::Result;
+
+/// ln 2π.
+pub(crate) const LN_2PI: f64 = 1.837_877_066_409_345_5;
 
 /// Which path the tensors of an operation go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
