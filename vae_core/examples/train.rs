@@ -11,9 +11,14 @@
 //! | `mlp` | 784–400–400–20 | the ELBO |
 //! | `conv` | convolutions 1–32–64–72–64 and back, 64 latent dimensions | the ELBO |
 //! | `denoise` | 784–512–40 | corrupted images, `gaussian:0.2` unless `--corrupt` says otherwise |
+//! | `conditional` | those of `mlp`, told the label | the ELBO of p(x\|y) |
+//! | `conditional-conv` | those of `conv`, told the label | the same |
 //!
 //! `--data` names a set or a folder of PNG and JPEG pictures, which are cropped to `--size` and of which a tenth is the test
 //! set; the models then have that shape instead of 1×28×28, the convolutions mirrored.
+//!
+//! A conditional model may have a prior for each label (`--prior learned`), or an encoder that does without (`--told decoder`). The
+//! classes of a folder of pictures are its sub-folders; samples have the labels of the first test images.
 //!
 //! `--corrupt` makes a denoiser of the others too: the encoder sees the corrupted image, the clean one is scored, and
 //! the KL stays in the loss.
@@ -51,7 +56,7 @@ struct Arguments {
     /// Images per optimizer step.
     #[arg(long, default_value_t = 128, value_parser = positive)]
     batch_size: usize,
-    /// Dimension of the latent space [default: 20 for mlp, 64 for conv, 40 for denoise].
+    /// Dimension of the latent space [default: 20 for mlp, 64 for conv, 40 for denoise; conditional models as theirs].
     #[arg(long, value_parser = positive)]
     latent: Option<usize>,
     /// Widths of the encoder's hidden layers, separated by commas; the decoder mirrors them [default: 400,400 for mlp,
@@ -62,6 +67,12 @@ struct Arguments {
     /// gaussian:0.2 for denoise, nothing for the others].
     #[arg(long)]
     corrupt: Option<Corruption>,
+    /// The prior of a conditional model's codes: N(0, I), or one learned for each label [default: standard].
+    #[arg(long, value_enum)]
+    prior: Option<PriorKind>,
+    /// Which half of a conditional model is told the label [default: both].
+    #[arg(long, value_enum)]
+    told: Option<ToldKind>,
     /// Adam's step size.
     #[arg(long, default_value_t = 1e-3, allow_negative_numbers = true)]
     learning_rate: f64,
@@ -105,6 +116,32 @@ enum Model {
     Conv,
     /// Fully connected layers that see corrupted images.
     Denoise,
+    /// Fully connected layers that are told the label.
+    Conditional,
+    /// Convolutions that are told the label.
+    ConditionalConv,
+}
+
+impl Model {
+    fn is_conditional(self) -> bool {
+        matches!(self, Self::Conditional | Self::ConditionalConv)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum, Serialize, Deserialize)]
+enum PriorKind {
+    /// N(0, I), whatever the label.
+    Standard,
+    /// A Gaussian for each label.
+    Learned,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum, Serialize, Deserialize)]
+enum ToldKind {
+    /// Encoder and decoder.
+    Both,
+    /// The decoder alone.
+    Decoder,
 }
 
 fn positive(text: &str) -> Result<usize, String> {
@@ -164,29 +201,59 @@ fn arguments(matches: &ArgMatches) -> Result<Arguments> {
 fn run(arguments: Arguments) -> Result<()> {
     let device = best_device()?;
     let (hidden, latent) = match arguments.model {
-        Model::Mlp => (vec![400, 400], 20),
-        Model::Conv => (vec![], 64),
+        Model::Mlp | Model::Conditional => (vec![400, 400], 20),
+        Model::Conv | Model::ConditionalConv => (vec![], 64),
         Model::Denoise => (vec![512], 40),
     };
     let latent = arguments.latent.unwrap_or(latent);
     let pictures = pictures(&arguments)?;
     let image = pictures.as_ref().map_or((1, 28, 28), FolderConfig::shape);
-    match arguments.model {
-        Model::Conv if arguments.hidden.is_some() => {
-            Err(Error::Argument("--hidden is for the models mlp and denoise; the layers of conv are fixed".into()))
-        }
-        Model::Conv => {
-            let config = match pictures {
-                None => ConvVaeConfig { latent, ..Default::default() },
-                Some(_) => ConvVaeConfig::mirrored(image, &[(32, 1), (64, 2), (72, 2), (64, 1)], latent)?,
+    let conv = matches!(arguments.model, Model::Conv | Model::ConditionalConv);
+    if conv && arguments.hidden.is_some() {
+        return Err(Error::Argument(
+            "--hidden is for the models mlp, denoise and conditional; the layers of conv are fixed".into(),
+        ));
+    }
+    if !arguments.model.is_conditional() && (arguments.prior.is_some() || arguments.told.is_some()) {
+        return Err(Error::Argument("--prior and --told are for the models conditional and conditional-conv".into()));
+    }
+    let network = if conv {
+        Network::Conv(match pictures {
+            None => ConvVaeConfig { latent, ..Default::default() },
+            Some(_) => ConvVaeConfig::mirrored(image, &[(32, 1), (64, 2), (72, 2), (64, 1)], latent)?,
+        })
+    } else {
+        let hidden = arguments.hidden.clone().unwrap_or(hidden);
+        Network::Mlp(MlpVaeConfig { image, hidden, latent, ..Default::default() })
+    };
+    match network {
+        network if arguments.model.is_conditional() => {
+            let prior = match arguments.prior {
+                Some(PriorKind::Learned) => Prior::Learned { hidden: vec![] },
+                Some(PriorKind::Standard) | None => Prior::Standard,
             };
-            choose(&arguments, ConvVae::new(config, &device, arguments.seed)?)
+            let told = if arguments.told == Some(ToldKind::Decoder) { Told::Decoder } else { Told::Both };
+            let condition = Condition::Classes(classes(&arguments.data)?);
+            let config = ConditionalVaeConfig { network, condition, prior, told };
+            choose(&arguments, ConditionalVae::new(config, &device, arguments.seed)?)
         }
-        Model::Mlp | Model::Denoise => {
-            let hidden = arguments.hidden.clone().unwrap_or(hidden);
-            let config = MlpVaeConfig { image, hidden, latent, ..Default::default() };
-            choose(&arguments, MlpVae::new(config, &device, arguments.seed)?)
-        }
+        Network::Conv(config) => choose(&arguments, ConvVae::new(config, &device, arguments.seed)?),
+        Network::Mlp(config) => choose(&arguments, MlpVae::new(config, &device, arguments.seed)?),
+    }
+}
+
+/// How many classes there are in what `--data` names: the sub-folders of a folder of pictures.
+fn classes(data: &str) -> Result<usize> {
+    if data::is_set(data) {
+        return Ok(10);
+    }
+    let path = PathBuf::from(data);
+    let entries = std::fs::read_dir(&path).map_err(|source| Error::Io { path, source })?;
+    match entries.flatten().filter(|entry| entry.path().is_dir()).count() {
+        0 => Err(Error::Argument(format!(
+            "--data {data}: has no sub-folders, and so no labels for a conditional model: put each class into one of its own"
+        ))),
+        classes => Ok(classes),
     }
 }
 
@@ -287,13 +354,24 @@ fn train(
         let clean = shown.tensor()?;
         let noisy = corruption.apply(&clean, &mut random)?;
         println!("corrupted with {corruption}: {}", eval::recon::Quality::of(&noisy, &clean)?);
-        println!("denoised: {}", eval::recon::Quality::of(&vae.reconstruct(&noisy)?, &clean)?);
+        let denoised = labelled(&vae, &shown)?.reconstruct(&noisy)?;
+        println!("denoised: {}", eval::recon::Quality::of(&denoised, &clean)?);
         rows.push(noisy.narrow(0, 0, originals.dim(0)?)?);
     }
     let seen = rows.last().unwrap_or(&originals);
-    rows.push(vae.reconstruct(seen)?);
+    rows.push(labelled(&vae, &shown.take(10))?.reconstruct(seen)?);
     ImageGrid::new(&Tensor::cat(&rows, 0)?)?.columns(10).save(folder.join("reconstructions.png"))?;
-    ImageGrid::new(&vae.generate(16, &mut Random::new(seed))?)?.columns(4).save(folder.join("samples.png"))?;
+    let first = shown.take(16);
+    let samples = labelled(&vae, &first)?.generate(first.len(), &mut Random::new(seed))?;
+    ImageGrid::new(&samples)?.columns(4).save(folder.join("samples.png"))?;
     println!("checkpoints, history and figures are in {}", folder.display());
     Ok(())
+}
+
+/// The model of what is known of these images, which is the model itself unless it is conditional.
+fn labelled<'a>(vae: &'a dyn Vae, images: &Images) -> Result<Box<dyn Vae + 'a>> {
+    match images.batch(&(0..images.len()).collect::<Vec<_>>())?.y {
+        Some(y) => vae.given(&y),
+        None => Ok(Box::new(vae)),
+    }
 }

@@ -96,7 +96,10 @@ pub mod prelude {
     pub use crate::data::{Batch, Corruption, Data, Dataset, Fit, Folder, FolderConfig, Images, Picture, binarize};
     pub use crate::distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Distribution, Gaussian};
     pub use crate::eval::{self, Detector, DetectorConfig, Ranking, Score, Threshold, scores};
-    pub use crate::models::{ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Observation, Vae};
+    pub use crate::models::{
+        Condition, ConditionalVae, ConditionalVaeConfig, ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Network,
+        Observation, Prior, Told, Vae,
+    };
     pub use crate::nn::{
         Activation, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, CustomLayer, Layer, LayerNorm,
         Linear, Params, Residual, Stack,

@@ -62,6 +62,11 @@ fn score(x: &Tensor) -> Result<()> {
     scores(&vae(), x, Score::NegativeElbo, 2, 1).map(drop)
 }
 
+fn conditional(classes: usize) -> Result<ConditionalVae> {
+    let condition = Condition::Classes(classes);
+    ConditionalVae::new(ConditionalVaeConfig { condition, ..Default::default() }, &CPU, 1)
+}
+
 /// Has a loss for a critic, and no critic.
 struct Critical;
 
@@ -156,6 +161,21 @@ fn rows() -> Vec<(&'static str, Row)> {
         ("a stack without heads, taken for a Gaussian", |_| {
             Stack::new().gaussian(&tensor((1, 1, 4, 4), 0.5)).map(drop)
         }),
+        ("a conditional model that was given nothing", |_| conditional(10)?.generate(2, &mut Random::new(1)).map(drop)),
+        ("a label of which there is no class, given", |_| {
+            conditional(10)?.given(&Tensor::new(&[10u32], &CPU)?).map(drop)
+        }),
+        ("labels that are no whole numbers, given", |_| conditional(10)?.given(&Tensor::new(&[3f32], &CPU)?).map(drop)),
+        ("a vector of another width, given", |_| {
+            let condition = Condition::Vector(3);
+            let vae = ConditionalVae::new(ConditionalVaeConfig { condition, ..Default::default() }, &CPU, 1)?;
+            vae.given(&Tensor::zeros((1, 4), DType::F32, &CPU)?).map(drop)
+        }),
+        ("labels of more items than are decoded, given", |_| {
+            let z = Tensor::zeros((2, 20), DType::F32, &CPU)?;
+            conditional(10)?.given(&Tensor::new(&[1u32, 2, 3], &CPU)?)?.decode(&z).map(drop)
+        }),
+        ("a conditional model of no classes", |_| conditional(0).map(drop)),
         ("a kind of model registered that there is", |_| models::register("mlp", |_, _| Ok(Box::new(vae())))),
         ("holding out more images than there are", |_| fit(|trainer| trainer.validation(20))),
         ("images with NaN, scored", |_| score(&tensor((1, 1, 4, 4), f32::NAN))),

@@ -59,8 +59,17 @@ fn summary_only() {
 /// Each model's name stands for its layers.
 #[test]
 fn models_have_their_layers() {
-    for (model, total) in [("mlp", "973,624"), ("conv", "807,025"), ("denoise", "866,144")] {
-        let (ok, text) = train(&["--summary", "--model", model]);
+    for (model, total) in [
+        ("mlp", "973,624"),
+        ("conv", "807,025"),
+        ("denoise", "866,144"),
+        ("conditional --data digits", "981,624"), // and 10·(400 + 400)
+        ("conditional --told decoder", "977,624"),
+        ("conditional --prior learned", "982,064"), // and 11·(20 + 20)
+        ("conditional-conv", "839,665"),            // and 10·(3,136 + 64 + 64)
+    ] {
+        let words: Vec<&str> = ["--summary", "--model"].into_iter().chain(model.split(' ')).collect();
+        let (ok, text) = train(&words);
         assert!(ok && text.contains(&format!("Total parameters: {total}")), "{model}: {text}");
     }
     let (ok, text) = train(&["--summary", "--model", "conv", "--latent", "3"]);
@@ -85,6 +94,23 @@ fn denoises_and_resumes() {
     assert_eq!(read(&stopped, "model.safetensors"), read(&straight, "model.safetensors"));
     let (ok, text) = train(&["--resume", stopped.to_str().unwrap(), "--corrupt", "blur:1.0"]);
     assert!(!ok && text.contains("salt-and-pepper:0.2") && text.contains("blur:1.0"), "{text}");
+}
+
+/// A conditional model learns from the labels, draws by them, and resumes with its options by its folder alone.
+#[test]
+fn conditional_models_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let [straight, stopped] = ["straight", "stopped"].map(|name| folder.path().join(name));
+    for (out, epochs) in [(&straight, "2"), (&stopped, "1")] {
+        let model = ["--model", "conditional", "--prior", "learned", "--told", "decoder", "--corrupt", "mask:4"];
+        let (ok, text) = train(&[&SMALL[..], &model, &["--epochs", epochs, "--out", out.to_str().unwrap()]].concat());
+        assert!(ok && text.contains("prior.fc_mu (Linear)") && text.contains("test ELBO"), "{text}");
+    }
+    let (ok, text) = train(&["--resume", stopped.to_str().unwrap(), "--epochs", "2"]);
+    assert!(ok && text.contains("resuming after epoch 1"), "{text}");
+    assert_eq!(read(&stopped, "model.safetensors"), read(&straight, "model.safetensors"));
+    let (ok, text) = train(&["--resume", stopped.to_str().unwrap(), "--prior", "standard"]);
+    assert!(!ok, "{text}");
 }
 
 /// A folder of pictures is data like a set: the model takes its shape, and the run resumes by its folder alone, as straight.
@@ -113,6 +139,22 @@ fn trains_on_a_folder_of_pictures() {
         let (ok, text) = train(&shape);
         assert!(ok && text.contains(total), "{text}");
     }
+
+    // In sub-folders, they have labels.
+    let conditional = ["--data", pictures.to_str().unwrap(), "--size", "8x12", "--model", "conditional"];
+    let (ok, text) = train(&[&conditional[..], &["--out", folder.path().join("none").to_str().unwrap()]].concat());
+    assert!(!ok && text.contains("no sub-folders"), "{text}");
+    for (kind, class) in [("png", "day"), ("jpg", "night")] {
+        std::fs::create_dir(pictures.join(class)).unwrap();
+        for i in (0..60).filter(|i| i % 2 == u32::from(kind == "jpg")) {
+            let name = format!("{i}.{kind}");
+            std::fs::rename(pictures.join(&name), pictures.join(class).join(&name)).unwrap();
+        }
+    }
+    let out = folder.path().join("conditional");
+    let small = ["--hidden", "16", "--latent", "4", "--epochs", "1", "--out", out.to_str().unwrap()];
+    let (ok, text) = train(&[&conditional[..], &small].concat());
+    assert!(ok && text.contains("test ELBO"), "{text}");
 }
 
 /// A run that is refused leaves nothing behind where nothing was, and the earlier arguments where there were some.
@@ -155,6 +197,11 @@ fn bad_arguments_are_named() {
         (vec!["--data", "digits"], vec!["--out"]),
         (vec!["--corrupt", "rain:3", "--out", out], vec!["rain:3", "gaussian:0.2", "mask:10"]),
         (vec!["--model", "conv", "--hidden", "32", "--out", out], vec!["--hidden", "mlp"]),
+        (vec!["--model", "conditional-conv", "--hidden", "32", "--out", out], vec!["--hidden", "conditional"]),
+        (vec!["--model", "conditional", "--told", "nobody", "--out", out], vec!["--told", "decoder"]),
+        (vec!["--model", "conditional", "--prior", "vamp", "--out", out], vec!["--prior", "learned"]),
+        (vec!["--prior", "learned", "--out", out], vec!["--prior and --told", "conditional-conv"]),
+        (vec!["--model", "conv", "--told", "both", "--out", out], vec!["--prior and --told", "conditional-conv"]),
         (vec!["--resume", empty], vec!["arguments.json", "--out"]),
         (vec!["--resume", out, "--out", out], vec!["--resume", "--out"]),
         (vec!["--wrong"], vec!["--wrong"]),

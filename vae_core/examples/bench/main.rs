@@ -11,6 +11,7 @@
 //!
 //! A GPU works while the program goes on, so steps are timed there in blocks, from an idle GPU to an idle GPU.
 
+mod conditional;
 mod models;
 mod torch;
 
@@ -206,6 +207,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             }));
         }
     }
+    conditional::conditional(arguments.rounds, &images)?;
     if !arguments.steps_only {
         inference(arguments, torch.as_ref(), &images)?;
         epochs(arguments, torch.as_ref(), &images)?;

@@ -90,10 +90,15 @@ impl Subject {
         };
         // Forward once, backward twice, but nobody needs the gradient of the images; an addition with each multiplication.
         let operations = 2.0 * batch as f64 * (3 * multiplications - first) as f64;
+        Self::of(vae, batch, images, operations)
+    }
+
+    /// Any model, whose step has so many operations.
+    pub(crate) fn of(vae: Box<dyn Vae>, batch: usize, images: &Images, operations: f64) -> Result<Self> {
         let adam = Adam::new(vae.params(), AdamConfig::default())?;
         let batch = images.batch(&(0..batch).collect::<Vec<_>>())?;
         let mut noise = Random::new(2);
-        let codes = noise.normal((batch.len(), latent), &device)?;
+        let codes = noise.normal((batch.len(), vae.latent()), images.device())?;
         Ok(Self { vae, adam, batch, noise, codes, operations })
     }
 
@@ -102,7 +107,9 @@ impl Subject {
     }
 
     pub(crate) fn step(&mut self) -> Result<()> {
-        let terms = Elbo::default().terms(self.vae.as_ref(), &self.batch, 0.0, &mut self.noise)?;
+        let given = self.batch.y.as_ref().map(|y| self.vae.given(y)).transpose()?;
+        let vae = given.as_deref().unwrap_or(self.vae.as_ref());
+        let terms = Elbo::default().terms(vae, &self.batch, 0.0, &mut self.noise)?;
         let gradients = nn::backward(&terms.loss)?;
         self.adam.step(gradients, 1.0)
     }

@@ -23,7 +23,11 @@
 
 use candle_core::{Device, Tensor};
 
-use super::{ConvVaeConfig, LayerRow, Vae, describe, networks::Networks, open::Architecture};
+use super::{
+    ConvVaeConfig, LayerRow, Vae, describe,
+    networks::{Beside, Networks},
+    open::Architecture,
+};
 use crate::{
     Result,
     distributions::{DiagonalGaussian, Distribution},
@@ -31,13 +35,50 @@ use crate::{
     random::Random,
 };
 
+impl ConvVaeConfig {
+    /// How many weights more there are with y `beside` what either half takes in.
+    pub(super) fn weights_beside(&self, beside: Beside) -> Result<u128> {
+        let (c, h, w) = self.shapes()?.0.last().copied().unwrap_or(self.image);
+        let start = c as u128 * h as u128 * w as u128;
+        Ok(2 * beside.encoder as u128 * self.latent as u128 + beside.decoder as u128 * start)
+    }
+
+    /// The layers, with weights drawn from `random`.
+    pub(super) fn networks(&self, beside: Beside, random: &mut Random, device: &Device) -> Result<Networks> {
+        let Self { image, latent, activation, observation, .. } = *self;
+        let (c, h, w) = self.shapes()?.0.last().copied().unwrap_or(image);
+        let mut params = Params::new();
+        let between = |i: usize, layers: usize| (i + 1 < layers).then_some(activation);
+
+        let mut features = Stack::new();
+        for (i, &conv) in self.encoder.iter().enumerate() {
+            let conv = Conv2d::new(&mut params, &format!("encoder.{}", 2 * i), conv, random, device)?;
+            features = features.push(conv, between(i, self.encoder.len()));
+        }
+        let features = features.push(Layer::Flatten, None);
+        let mut linear = |name, inputs, outputs| Linear::new(&mut params, name, inputs, outputs, random, device);
+        let mu = linear("z_mean", c * h * w + beside.encoder, latent)?;
+        let log_var = linear("z_log_var", c * h * w + beside.encoder, latent)?;
+        let encoder = if beside.encoder == 0 { features.clone() } else { Stack::new() };
+        let encoder = encoder.heads(mu, log_var);
+        let mut decoder = Stack::new()
+            .push(linear("decoder.0", latent + beside.decoder, c * h * w)?, None)
+            .push(Layer::Unflatten(c, h, w), None);
+        for (i, &conv) in self.decoder.iter().enumerate() {
+            let name = format!("decoder.{}", 2 * i + 2);
+            let conv = ConvTranspose2d::new(&mut params, &name, conv, random, device)?;
+            decoder = decoder.push(conv, between(i, self.decoder.len()));
+        }
+        let log_var = observation.parameter(&mut params, device)?;
+        Ok(Networks { image, latent, beside, params, features, encoder, decoder, observation, log_var })
+    }
+}
+
 /// A VAE of convolutions; see the top of this module.
 #[derive(Clone, Debug)]
 pub struct ConvVae {
     config: ConvVaeConfig,
     networks: Networks,
-    /// The encoder up to the flattened features, without the heads.
-    features: Stack,
 }
 
 impl ConvVae {
@@ -48,35 +89,8 @@ impl ConvVae {
     /// shape.
     pub fn new(config: ConvVaeConfig, device: &Device, seed: u64) -> Result<Self> {
         config.weights()?;
-        let (shapes, _) = config.shapes()?;
-        let (c, h, w) = shapes.last().copied().unwrap_or(config.image);
-        let mut params = Params::new();
-        let mut random = Random::new(seed);
-        let between = |i: usize, layers: usize| (i + 1 < layers).then_some(config.activation);
-
-        let mut encoder = Stack::new();
-        for (i, &conv) in config.encoder.iter().enumerate() {
-            let conv = Conv2d::new(&mut params, &format!("encoder.{}", 2 * i), conv, &mut random, device)?;
-            encoder = encoder.push(conv, between(i, config.encoder.len()));
-        }
-        let encoder = encoder.push(Layer::Flatten, None);
-        let mut linear = |name, inputs, outputs| Linear::new(&mut params, name, inputs, outputs, &mut random, device);
-        let mu = linear("z_mean", c * h * w, config.latent)?;
-        let log_var = linear("z_log_var", c * h * w, config.latent)?;
-        let features = encoder.clone();
-        let encoder = encoder.heads(mu, log_var);
-        let mut decoder = Stack::new()
-            .push(linear("decoder.0", config.latent, c * h * w)?, None)
-            .push(Layer::Unflatten(c, h, w), None);
-        for (i, &conv) in config.decoder.iter().enumerate() {
-            let name = format!("decoder.{}", 2 * i + 2);
-            let conv = ConvTranspose2d::new(&mut params, &name, conv, &mut random, device)?;
-            decoder = decoder.push(conv, between(i, config.decoder.len()));
-        }
-        let log_var = config.observation.parameter(&mut params, device)?;
-        let ConvVaeConfig { image, latent, observation, .. } = config;
-        let networks = Networks { image, latent, params, encoder, decoder, observation, log_var };
-        Ok(Self { config, networks, features })
+        let networks = config.networks(Beside::default(), &mut Random::new(seed), device)?;
+        Ok(Self { config, networks })
     }
 
     /// The model that [`Vae::save`] wrote: architecture and weights.
@@ -93,12 +107,12 @@ impl ConvVae {
     /// [`Error::Shape`](crate::Error::Shape) for images of another shape, [`Error::Argument`](crate::Error::Argument) for
     /// another type than the weights'.
     pub fn encode(&self, x: &Tensor) -> Result<DiagonalGaussian> {
-        self.networks.encode(x, false)
+        self.networks.encode(x, None, false)
     }
 
     /// The layers of the encoder up to the flattened features, for a look at what each makes of an image.
     pub fn encoder(&self) -> &Stack {
-        &self.features
+        &self.networks.features
     }
 
     /// The layers of the decoder.
@@ -113,7 +127,7 @@ impl Vae for ConvVae {
     }
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Distribution>> {
-        self.networks.decode(z)
+        self.networks.decode(z, None)
     }
 
     fn latent(&self) -> usize {

@@ -19,7 +19,11 @@
 use candle_core::{Device, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{LayerRow, MOST_LAYERS, MOST_WEIGHTS, Observation, Vae, describe, networks::Networks, open::Architecture};
+use super::{
+    LayerRow, MOST_LAYERS, MOST_WEIGHTS, Observation, Vae, describe,
+    networks::{Beside, Networks},
+    open::Architecture,
+};
 use crate::{
     Error, Result,
     distributions::{DiagonalGaussian, Distribution},
@@ -84,6 +88,45 @@ impl Architecture for MlpVaeConfig {
 }
 
 impl MlpVaeConfig {
+    /// How many weights more there are with y `beside` what either half takes in.
+    pub(super) fn weights_beside(&self, beside: Beside) -> u128 {
+        let (c, h, w) = self.image;
+        let first = self.hidden.first().map_or(2 * self.latent as u128, |&width| width as u128);
+        let last = self.hidden.last().map_or(c as u128 * h as u128 * w as u128, |&width| width as u128);
+        beside.encoder as u128 * first + beside.decoder as u128 * last
+    }
+
+    /// The layers, with weights drawn from `random`.
+    pub(super) fn networks(&self, beside: Beside, random: &mut Random, device: &Device) -> Result<Networks> {
+        let Self { image, ref hidden, latent, activation, observation } = *self;
+        let (c, h, w) = image;
+        let mut params = Params::new();
+        let mut linear =
+            |name: String, inputs, outputs| Linear::new(&mut params, &name, inputs, outputs, random, device);
+
+        let features = Stack::new().push(Layer::Flatten, None);
+        let mut encoder = if beside.encoder == 0 { features.clone() } else { Stack::new() };
+        let mut width = c * h * w + beside.encoder;
+        for (i, &next) in hidden.iter().enumerate() {
+            encoder = encoder.push(linear(format!("encoder.fc{}", i + 1), width, next)?, activation);
+            width = next;
+        }
+        let mu = linear("encoder.fc_mu".into(), width, latent)?;
+        let log_var = linear("encoder.fc_logvar".into(), width, latent)?;
+        let encoder = encoder.heads(mu, log_var);
+
+        let mut width = latent + beside.decoder;
+        let mut decoder = Stack::new();
+        for (i, &next) in hidden.iter().rev().enumerate() {
+            decoder = decoder.push(linear(format!("decoder.fc{}", i + 1), width, next)?, activation);
+            width = next;
+        }
+        let last = linear(format!("decoder.fc{}", hidden.len() + 1), width, c * h * w)?;
+        let decoder = decoder.push(last, None).push(Layer::Unflatten(c, h, w), None);
+        let log_var = observation.parameter(&mut params, device)?;
+        Ok(Networks { image, latent, beside, params, features, encoder, decoder, observation, log_var })
+    }
+
     fn check(&self) -> Result<()> {
         let (c, h, w) = self.image;
         self.observation.check()?;
@@ -115,34 +158,8 @@ impl MlpVae {
     /// weights than fit into memory.
     pub fn new(config: MlpVaeConfig, device: &Device, seed: u64) -> Result<Self> {
         config.weights()?;
-        let (c, h, w) = config.image;
-        let pixels = c * h * w;
-        let mut params = Params::new();
-        let mut random = Random::new(seed);
-        let mut linear =
-            |name: String, inputs, outputs| Linear::new(&mut params, &name, inputs, outputs, &mut random, device);
-
-        let mut width = pixels;
-        let mut encoder = Stack::new().push(Layer::Flatten, None);
-        for (i, &next) in config.hidden.iter().enumerate() {
-            encoder = encoder.push(linear(format!("encoder.fc{}", i + 1), width, next)?, config.activation);
-            width = next;
-        }
-        let mu = linear("encoder.fc_mu".into(), width, config.latent)?;
-        let log_var = linear("encoder.fc_logvar".into(), width, config.latent)?;
-        let encoder = encoder.heads(mu, log_var);
-
-        let mut width = config.latent;
-        let mut decoder = Stack::new();
-        for (i, &next) in config.hidden.iter().rev().enumerate() {
-            decoder = decoder.push(linear(format!("decoder.fc{}", i + 1), width, next)?, config.activation);
-            width = next;
-        }
-        let last = linear(format!("decoder.fc{}", config.hidden.len() + 1), width, pixels)?;
-        let decoder = decoder.push(last, None).push(Layer::Unflatten(c, h, w), None);
-        let log_var = config.observation.parameter(&mut params, device)?;
-        let MlpVaeConfig { image, latent, observation, .. } = config;
-        Ok(Self { config, networks: Networks { image, latent, params, encoder, decoder, observation, log_var } })
+        let networks = config.networks(Beside::default(), &mut Random::new(seed), device)?;
+        Ok(Self { config, networks })
     }
 
     /// The model that [`Vae::save`] wrote: architecture and weights.
@@ -158,7 +175,7 @@ impl MlpVae {
     /// # Errors
     /// [`Error::Shape`] for images of another shape, [`Error::Argument`] for another type than the weights'.
     pub fn encode(&self, x: &Tensor) -> Result<DiagonalGaussian> {
-        self.networks.encode(x, true)
+        self.networks.encode(x, None, true)
     }
 }
 
@@ -168,7 +185,7 @@ impl Vae for MlpVae {
     }
 
     fn decode(&self, z: &Tensor) -> Result<Box<dyn Distribution>> {
-        self.networks.decode(z)
+        self.networks.decode(z, None)
     }
 
     fn latent(&self) -> usize {

@@ -6,8 +6,11 @@
 //! - [`Vae`]: what all models can do; one of one's own takes five methods
 //! - [`MlpVae`]: fully connected layers
 //! - [`ConvVae`]: convolutions and transposed convolutions
+//! - [`ConditionalVae`]: either of them, told a label or a vector
 //! - [`open`]: whatever a file holds, also a model of one's own that was [`register`]ed
 
+mod conditional;
+mod conditional_config;
 mod conv;
 mod conv_config;
 mod mlp;
@@ -17,6 +20,8 @@ mod open;
 mod summary;
 mod vae;
 
+pub use conditional::ConditionalVae;
+pub use conditional_config::{Condition, ConditionalVaeConfig, Network, Prior, Told};
 pub use conv::ConvVae;
 pub use conv_config::ConvVaeConfig;
 pub use mlp::{MlpVae, MlpVaeConfig};

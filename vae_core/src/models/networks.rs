@@ -1,4 +1,10 @@
 //! What the models of this crate have in common: layers from an item to both heads, layers back, and what the output means.
+//!
+//! ```text
+//! encoder   x → features ─┬→ heads → mu, log_var          decoder   z ─┬→ … → (B, C, H, W)
+//!                         y, where it is told                          y
+//! ```
+//! What a conditional VAE is told stands beside the features of x, and beside z, as more columns.
 
 use candle_core::{Shape, Tensor};
 
@@ -9,6 +15,13 @@ use crate::{
     nn::{Params, Row, Stack},
 };
 
+/// How many numbers of y stand beside what either half takes in: none, unless the VAE is conditional.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Beside {
+    pub(super) encoder: usize,
+    pub(super) decoder: usize,
+}
+
 /// Encoder, decoder and their parameters.
 #[derive(Clone, Debug)]
 pub(super) struct Networks {
@@ -16,7 +29,10 @@ pub(super) struct Networks {
     pub(super) image: (usize, usize, usize),
     /// D, the width of a code.
     pub(super) latent: usize,
+    pub(super) beside: Beside,
     pub(super) params: Params,
+    /// What x goes through before y comes beside it; in a VAE whose encoder is told nothing, the beginning of `encoder`.
+    pub(super) features: Stack,
     /// Ends in both heads.
     pub(super) encoder: Stack,
     pub(super) decoder: Stack,
@@ -26,8 +42,8 @@ pub(super) struct Networks {
 }
 
 impl Networks {
-    /// q(z|x): (B, C, H, W), or with `flat` (B, C·H·W) as well → (B, D).
-    pub(super) fn encode(&self, x: &Tensor, flat: bool) -> Result<DiagonalGaussian> {
+    /// q(z|x): (B, C, H, W), or with `flat` (B, C·H·W) as well → (B, D); `y` is what [`Beside`] asks for.
+    pub(super) fn encode(&self, x: &Tensor, y: Option<&Tensor>, flat: bool) -> Result<DiagonalGaussian> {
         let (c, h, w) = self.image;
         let fits = match x.dims() {
             [_, rest @ ..] if rest == [c, h, w] => true,
@@ -40,17 +56,29 @@ impl Networks {
             return Err(Error::Shape { what: "images to encode", expected, got: x.dims().to_vec() });
         }
         self.check_type("images to encode", x)?;
-        self.encoder.gaussian(x)
+        match y {
+            None => self.encoder.gaussian(x),
+            Some(y) => self.encoder.gaussian(&Tensor::cat(&[&self.features.forward(x)?, y], 1)?),
+        }
     }
 
     /// p(x|z): (B, D) → (B, C, H, W).
-    pub(super) fn decode(&self, z: &Tensor) -> Result<Box<dyn Distribution>> {
+    pub(super) fn decode(&self, z: &Tensor, y: Option<&Tensor>) -> Result<Box<dyn Distribution>> {
+        self.check_codes(z)?;
+        let output = match y {
+            None => self.decoder.forward(z)?,
+            Some(y) => self.decoder.forward(&Tensor::cat(&[z, y], 1)?)?,
+        };
+        self.observation.likelihood(output, self.log_var.as_ref())
+    }
+
+    /// Refuses codes that the decoder is not made for.
+    pub(super) fn check_codes(&self, z: &Tensor) -> Result<()> {
         if z.rank() != 2 || z.dims()[1] != self.latent {
             let expected = format!("(batch, {})", self.latent);
             return Err(Error::Shape { what: "codes to decode", expected, got: z.dims().to_vec() });
         }
-        self.check_type("codes to decode", z)?;
-        self.observation.likelihood(self.decoder.forward(z)?, self.log_var.as_ref())
+        self.check_type("codes to decode", z)
     }
 
     /// The shape of an image.
@@ -63,14 +91,23 @@ impl Networks {
     pub(super) fn layers(&self) -> Vec<LayerRow> {
         let (c, h, w) = self.image;
         // The shapes were checked when the layers were put together.
-        let encoder = self.encoder.rows(&[c, h, w]).unwrap_or_default();
-        let mut decoder = self.decoder.rows(&[self.latent]).unwrap_or_default();
+        let encoder = match self.beside.encoder {
+            0 => self.encoder.rows(&[c, h, w]).unwrap_or_default(),
+            told => {
+                let mut rows = self.features.rows(&[c, h, w]).unwrap_or_default();
+                let width = rows.last().map_or(c * h * w, |row| row.output.iter().product());
+                rows.extend(self.encoder.rows(&[width + told]).unwrap_or_default());
+                rows
+            }
+        };
+        let mut decoder = self.decoder.rows(&[self.latent + self.beside.decoder]).unwrap_or_default();
         decoder.pop_if(|row| row.kind == "Unflatten");
         let rows = encoder.into_iter().skip_while(|row| row.kind == "Flatten").chain(decoder);
         rows.map(|row| self.layer(row)).chain(self.observation.row()).collect()
     }
 
-    fn layer(&self, Row { kind, output, parameters }: Row) -> LayerRow {
+    /// The row of a layer table, under the name of the layer's parameters.
+    pub(super) fn layer(&self, Row { kind, output, parameters }: Row) -> LayerRow {
         let first = parameters.first().map(Tensor::id);
         let name = self.params.iter().find(|(_, var)| Some(var.id()) == first).map_or("", |(name, _)| name);
         let name = name.rsplit_once('.').map_or(name, |(layer, _)| layer);

@@ -10,7 +10,7 @@ use candle_core::Device;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{ConvVaeConfig, MlpVaeConfig, Vae};
+use super::{ConvVaeConfig, MlpVaeConfig, Vae, conditional_config::Stored};
 use crate::{Error, Result, io::storage};
 
 /// The model that [`Vae::save`] wrote, of any kind that this crate has or that was [`register`]ed.
@@ -81,7 +81,7 @@ fn registered() -> MutexGuard<'static, BTreeMap<String, Constructor>> {
 /// # Errors
 /// [`Error::Argument`] for a kind that this crate has itself.
 pub fn register(kind: &str, constructor: Constructor) -> Result<()> {
-    if [MlpVaeConfig::KIND, ConvVaeConfig::KIND].contains(&kind) {
+    if [MlpVaeConfig::KIND, ConvVaeConfig::KIND, Stored::KIND].contains(&kind) {
         return Err(Error::argument(format!(
             "{kind:?} is a kind of model that vae_core has itself; choose another name"
         )));
@@ -135,6 +135,7 @@ pub(crate) fn build(stored: &Value, most: u128, device: &Device) -> Result<Box<d
     match stored["kind"].as_str() {
         Some(MlpVaeConfig::KIND) => Ok(Box::new(make::<MlpVaeConfig>(stored, most, device)?)),
         Some(ConvVaeConfig::KIND) => Ok(Box::new(make::<ConvVaeConfig>(stored, most, device)?)),
+        Some(Stored::KIND) => Ok(Box::new(make::<Stored>(stored, most, device)?)),
         Some(kind) => foreign(kind, &stored["config"], most, device),
         None => Err(Error::argument("expected a model with its configuration, as Vae::save writes it, got none")),
     }
@@ -145,8 +146,8 @@ fn foreign(kind: &str, config: &Value, most: u128, device: &Device) -> Result<Bo
     let constructor = registered().get(kind).copied();
     let Some(constructor) = constructor else {
         return Err(Error::argument(format!(
-            "expected a model of kind \"mlp\" or \"conv\", or one that was registered, got {kind:?}; call \
-             models::register({kind:?}, …) first, and return models::describe({kind:?}, …) from the model's config"
+            "expected a model of kind \"mlp\", \"conv\" or \"conditional\", or one that was registered, got {kind:?}; \
+             call models::register({kind:?}, …) first, and return models::describe({kind:?}, …) from the model's config"
         )));
     };
     let vae = constructor(config, device)?;

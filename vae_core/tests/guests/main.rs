@@ -4,7 +4,6 @@
 
 mod beta_tc;
 mod candle_nn;
-mod conditional;
 mod factor;
 mod folder;
 mod harness;
