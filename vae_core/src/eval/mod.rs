@@ -5,13 +5,15 @@
 //! - [`neighbours`]: how far a code is from the codes of normal images
 //! - [`ranking`]: how well numbers tell two sets apart: AUROC, average precision, ROC curve, bootstrap intervals
 //! - [`threshold`]: where to draw the line for a stated false-positive rate; p-values
-//! - [`disentangle`]: whether each dimension of a code follows one factor of the data: MIG, FactorVAE metric
+//! - [`disentangle`]: whether each dimension of a code follows one factor of the data: MIG, FactorVAE metric, DCI, SAP, modularity
+//! - [`mod@mean_error`]: means over seeds with their standard errors
 //! - [`detector`]: model, score and threshold in one file
 
 pub mod anomaly;
 pub mod detector;
 mod detector_file;
 pub mod disentangle;
+pub mod mean_error;
 pub mod neighbours;
 pub mod ranking;
 pub mod recon;
@@ -19,6 +21,7 @@ pub mod threshold;
 
 pub use anomaly::{Score, error_map, scores};
 pub use detector::{Detector, DetectorConfig, Verdict};
+pub use mean_error::{MeanError, mean_error};
 pub use neighbours::{code_distances, codes};
 pub use ranking::{Interval, Ranking, RocPoint};
 pub use threshold::{Threshold, p_values};

@@ -5,8 +5,11 @@
 //! | [`Codes::mig`] | how much more the best dimension tells of a factor than the second best (mutual information gap, binned) | Chen et al. 2018; Locatello et al. 2019 |
 //! | [`density_mig`] | the same, of densities of q(z) | Chen et al. 2018 |
 //! | [`factor_score`] | which dimension moves least while a factor is held (FactorVAE metric) | Kim & Mnih 2018 |
+//! | [`Codes::dci`] | whether a dimension serves one factor, a factor is served by one dimension, and all is told | Eastwood & Williams 2018 |
+//! | [`Codes::sap`] | how much better the best dimension predicts a factor than the second best | Kumar et al. 2018 |
+//! | [`Codes::modularity`] | whether a dimension tells of one factor only | Ridgeway & Mozer 2018 |
 //!
-//! All are between 0 and 1, larger for the better. They ask different things: a factor that is coded in two dimensions loses its gap
+//! [`report`] has them all. All are between 0 and 1, larger for the better. They ask different things: a factor that is coded in two dimensions loses its gap
 //! and keeps its votes. None sees what the pictures look like, and all need the true factors, which real data seldom have.
 //!
 //! Some factors cannot be told from the pictures. A square turned by 90° is the same square: of 40 rotations of [`data::sprites`] it
@@ -16,15 +19,21 @@
 //! [`data::sprites`]: crate::data::sprites()
 
 mod codes;
+mod dci;
 mod density_mig;
 mod factor_score;
 mod information;
 mod mig;
+mod modularity;
+mod report;
+mod sap;
 
 pub use codes::{Codes, codes};
+pub use dci::Dci;
 pub use density_mig::{DensityMig, density_mig};
 pub use factor_score::{FactorScore, Votes, factor_score};
 pub use mig::{BINS, Gaps};
+pub use report::{Report, report};
 
 use crate::{Error, Result, data::Factored};
 
