@@ -166,7 +166,12 @@ impl Factor<'_> {
         let (items, width) = z.dims2().unwrap();
         let columns = (0..width).map(|j| {
             let order: Vec<u32> = noise.permutation(items).into_iter().map(|i| i as u32).collect();
-            z.narrow(1, j, 1).unwrap().index_select(&Tensor::new(order, &CPU).unwrap(), 0).unwrap()
+            z.narrow(1, j, 1)
+                .unwrap()
+                .contiguous()
+                .unwrap()
+                .index_select(&Tensor::new(order, &CPU).unwrap(), 0)
+                .unwrap()
         });
         let shuffled = Tensor::cat(&columns.collect::<Vec<_>>(), 1).unwrap().detach();
         let elbo =

@@ -29,7 +29,7 @@ struct Arguments {
     /// Which models, separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "mlp,mlp2,dense512,conv")]
     models: Vec<Model>,
-    /// Which objectives beside the ELBO, separated by commas; none with an empty text.
+    /// Which objectives beside the ELBO, separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "capacity,beta-tc,factor")]
     objectives: Vec<objectives::Name>,
     /// Images per step, instead of 128 (conv: 100); several separated by commas.

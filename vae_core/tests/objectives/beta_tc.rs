@@ -1,6 +1,6 @@
 //! β-TCVAE: its parts, and what its two ways of sampling say of an aggregate posterior that is known.
 
-use super::harness;
+use super::{Unlearned, harness};
 use vae_core::prelude::*;
 
 const CPU: Device = Device::Cpu;
@@ -229,7 +229,7 @@ fn total_correlation_by_densities() -> Result<()> {
 /// that is too small: −½ ln det Σ, ½ ln det Σ − D ln s, and nothing in single dimensions are the exact ones.
 #[test]
 fn parts_of_a_gaussian() -> Result<()> {
-    let vae = harness::Unlearned { width: 3, posterior: |x| Ok(Box::new(posteriors(x)?)), params: Params::new() };
+    let vae = Unlearned { width: 3, posterior: |x| Ok(Box::new(posteriors(x)?)), params: Params::new() };
     let objective = BetaTcVae { dataset: ITEMS, ..Default::default() };
     let parts = |size: usize| -> Result<[f64; 3]> {
         let count = 64_000 / size;
@@ -257,7 +257,7 @@ fn parts_of_a_gaussian() -> Result<()> {
 #[test]
 fn refuses_other_posteriors() -> Result<()> {
     let posterior = |x: &Tensor| -> Result<Box<dyn Distribution>> { Ok(Box::new(Gaussian::fixed(x.clone(), 1.0)?)) };
-    let mut vae = harness::Unlearned { width: 2, posterior, params: Params::new() };
+    let mut vae = Unlearned { width: 2, posterior, params: Params::new() };
     let folder = tempfile::tempdir().unwrap().path().join("run");
     let objective = BetaTcVae { dataset: 8, ..Default::default() };
     let trainer = Trainer::new(objective).checkpoints(&folder).quiet();

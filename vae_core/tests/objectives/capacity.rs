@@ -1,6 +1,6 @@
 //! The KL at a capacity.
 
-use super::harness;
+use super::{Unlearned, harness};
 use vae_core::prelude::*;
 
 /// The KL follows the capacity while that rises, each epoch's loss is the formula's, what is watched is judged at the final capacity,
@@ -34,7 +34,7 @@ fn the_kl_follows() {
 #[test]
 fn pushes_towards_the_capacity() -> Result<()> {
     let mu = Var::new(&[[1.5f64, -1.0], [0.5, 2.0]], &Device::Cpu)?; // KL ½ ‖μ‖², 1.875 in the mean
-    let vae = harness::Unlearned { width: 2, posterior: |x| Ok(Box::new(standard(x)?)), params: Params::new() };
+    let vae = Unlearned { width: 2, posterior: |x| Ok(Box::new(standard(x)?)), params: Params::new() };
     let slope = |capacity: f64, gamma: f64| -> Result<Vec<f64>> {
         let objective = Capacity { gamma, capacity, epochs: 0.0 };
         let batch = Batch { x: mu.as_tensor().clone(), y: None };

@@ -1,6 +1,6 @@
 //! FactorVAE: its critic learns beside the model, and tells the total correlation.
 
-use super::harness;
+use super::{Unlearned, harness};
 use vae_core::{nn, prelude::*};
 
 const CPU: Device = Device::Cpu;
@@ -34,7 +34,7 @@ fn total_correlation_of_a_gaussian() -> Result<()> {
     let posterior = |x: &Tensor| -> Result<Box<dyn Distribution>> {
         Ok(Box::new(DiagonalGaussian::new(x.clone(), x.zeros_like()?.affine(1.0, 0.01f64.ln())?)?))
     };
-    let mut vae = harness::Unlearned { width: 3, posterior, params: Params::new() };
+    let mut vae = Unlearned { width: 3, posterior, params: Params::new() };
     // z = A ε + 0.1 ε', with rows of length 1 in A, so that Σ = A Aᵀ + 0.01 I.
     let a = Tensor::new(&[[1f32, 0.0, 0.0], [0.8, 0.6, 0.0], [0.0, 0.6, 0.8]], &CPU)?;
     let table = Random::new(2).normal((64_000, 3), &CPU)?.matmul(&a.t()?)?;
