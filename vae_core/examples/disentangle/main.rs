@@ -17,7 +17,7 @@ use clap::Parser;
 use method::Method;
 use outcome::Outcome;
 use serde::{Deserialize, Serialize};
-use vae_core::{data::Sprites, eval::disentangle, prelude::*, serde_json};
+use vae_core::{data::Sprites, prelude::*, serde_json};
 
 /// Train β-VAEs and their relatives on sprites, and measure how disentangled their codes are.
 #[derive(Parser)]
@@ -73,7 +73,7 @@ impl Settings {
     }
 
     fn trainer(&self, method: Method, sprites: &Sprites, seed: u64) -> Result<Trainer> {
-        let trainer = method.trainer(self.latent, sprites, seed)?;
+        let trainer = method.trainer(self, sprites, seed)?;
         Ok(trainer.epochs(self.epochs).batch_size(self.batch_size).learning_rate(self.learning_rate).seed(seed))
     }
 }

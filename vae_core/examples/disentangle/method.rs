@@ -8,6 +8,8 @@ use vae_core::{
     prelude::*,
 };
 
+use super::Settings;
+
 /// Which objective, with the weight that it is known by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Method {
@@ -20,13 +22,16 @@ pub(crate) enum Method {
 }
 
 impl Method {
-    /// Trains on the objective, whatever its type.
-    pub(crate) fn trainer(self, latent: usize, sprites: &Sprites, seed: u64) -> Result<Trainer> {
+    /// Trains on the objective, whatever its type. A discriminator learns at the model's own rate, as in the paper, where both are 1e-4.
+    pub(crate) fn trainer(self, settings: &Settings, sprites: &Sprites, seed: u64) -> Result<Trainer> {
+        let Settings { latent, learning_rate, .. } = *settings;
         Ok(match self {
             Self::Beta(beta) => Trainer::new(Elbo { beta, ..Default::default() }),
             Self::BetaTc(beta) => Trainer::new(BetaTcVae { beta, dataset: Data::len(sprites), ..Default::default() }),
             Self::Factor(gamma) => {
-                let config = FactorVaeConfig { gamma, latent, ..Default::default() };
+                let default = FactorVaeConfig::default();
+                let adam = AdamConfig { learning_rate, ..default.adam };
+                let config = FactorVaeConfig { gamma, latent, adam, ..default };
                 Trainer::new(FactorVae::new(config, &best_device()?, seed)?)
             }
         })

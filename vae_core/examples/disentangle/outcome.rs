@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt, path::Path};
 use serde::{Deserialize, Serialize};
 use vae_core::{
     data::{Data, Factored, Sprites},
-    eval::disentangle::{self, Report},
+    eval::{
+        disentangle::{self, Report},
+        mean_error,
+    },
     objectives::BetaTcVae,
     prelude::*,
     serde_json,
@@ -45,7 +48,7 @@ impl Outcome {
         history: &History,
     ) -> Result<Self> {
         let mut random = Random::new(seed);
-        let some = sprites.images(&sprites.sample(ITEMS, None, &mut random)?)?;
+        let some = Images::of(sprites, &sprites.sample(ITEMS, None, &mut random)?, vae.device())?;
         let means = evaluate(&Elbo::default(), vae, &some, false, seed)?;
         let parts = BetaTcVae { beta: 1.0, dataset: Data::len(sprites), ..Default::default() };
         let parts = evaluate(&parts, vae, &some, false, seed)?.metrics;
@@ -80,21 +83,27 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, seed, seconds, elbo, rate, distortion, .. } = self;
-        write!(f, "{method}, seed {seed}: ELBO {elbo:.2}, rate {rate:.2}, distortion {distortion:.2}, {seconds:.0} s")
+        writeln!(
+            f,
+            "{method}, seed {seed}: ELBO {elbo:.2}, rate {rate:.2}, distortion {distortion:.2}, {seconds:.0} s"
+        )?;
+        write!(f, "{}", self.report)
     }
 }
 
-/// A table of the methods in the order in which they come, mean ± standard error over the seeds.
+/// A table of the methods in the order in which they come, mean ± standard error over the seeds; the mean alone where there is
+/// one seed.
 pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
-    let columns: [(&str, fn(&Outcome) -> f64); 9] = [
+    let columns: [(&str, fn(&Outcome) -> f64); 10] = [
         ("ELBO", |o| o.elbo),
         ("rate", |o| o.rate),
         ("total correlation", |o| o.parts["total correlation"]),
-        ("MIG", |o| o.report.mig),
-        ("MIG of densities", |o| o.report.density_mig),
-        ("FactorVAE metric", |o| o.report.factor_score),
-        ("DCI", |o| o.report.dci),
-        ("SAP", |o| o.report.sap),
+        ("MIG, 20 bins", |o| o.report.mig.mean()),
+        ("MIG, densities", |o| o.report.density_mig.mean()),
+        ("FactorVAE metric", |o| o.report.factor_score.score),
+        ("DCI", |o| o.report.dci.disentanglement),
+        ("SAP", |o| o.report.sap.mean()),
+        ("modularity", |o| o.report.modularity),
         ("seconds", |o| o.seconds),
     ];
     let names = columns.map(|(name, _)| name).join(" | ");
@@ -102,8 +111,7 @@ pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
     for seeds in outcomes.chunk_by(|a, b| a.method == b.method) {
         let cell = |value: fn(&Outcome) -> f64| {
             let values: Vec<f64> = seeds.iter().map(value).collect();
-            let (mean, error) = disentangle::mean_and_error(&values);
-            format!("{mean:.3} ± {error:.3}")
+            mean_error(&values).map_or_else(|_| format!("{:.3}", values[0]), |value| value.to_string())
         };
         lines.push(format!("| {} | {} |", seeds[0].method, columns.map(|(_, value)| cell(value)).join(" | ")));
     }
