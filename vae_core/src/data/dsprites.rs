@@ -1,6 +1,6 @@
 //! dSprites (Matthey, Higgins, Hassabis & Lerchner 2017), from its own file: 737,280 binary pictures of 64×64, one for each
 //! combination of 3 shapes, 6 scales, 40 rotations and 32 × 32 positions. Where it lies, it takes the place of the drawn
-//! [`sprites`](super::sprites), which have the same factors in the same order.
+//! [`sprites`](super::sprites()), which have the same factors in the same order.
 //!
 //! The file is `dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz` of the repository deepmind/dsprites-dataset on GitHub. Of its arrays
 //! two are read:

@@ -1,7 +1,8 @@
 //! NumPy's `.npz`: a zip archive with a `.npy` file for each array, read as a stream.
 //!
 //! ```text
-//! 93 "NUMPY" | version, 2 bytes | length of the text: u16 (version 1) or u32 | {'descr': '|u1', 'fortran_order': False, 'shape': (3, 2), }
+//! 93 "NUMPY" | version, 2 bytes | length of the text: u16 (version 1) or u32 | a text:
+//! {'descr': '|u1', 'fortran_order': False, 'shape': (3, 2), }
 //! ```
 //! and then the numbers. The archive is the `zip` crate's matter, whose release candle uses too: a notebook compiles nothing more
 //! for it. `npyz` and `ndarray-npy` would bring a second and older `zip`, a generator of parsers for that one line of text and C
@@ -67,7 +68,7 @@ impl Npz {
         };
         let on_disk = file.metadata().map_err(Error::io(path))?.len();
         let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
-            let problem = format!("is not a sound .npz archive ({}): expected {what}; {remedy}", error);
+            let problem = format!("is not a sound .npz archive ({error}): expected {what}; {remedy}");
             Error::file(path, problem)
         })?;
         Ok(Self { path: path.into(), archive, on_disk, remedy })
