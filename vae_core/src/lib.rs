@@ -20,7 +20,7 @@
 //! | [`distributions`] | the distributions of encoder and decoder, with their log-probabilities and divergences |
 //! | [`nn`] | layers, and the parameters that they share out |
 //! | `io` | files that are whole or not there, checksums, PyTorch's names |
-//! | [`data`] | MNIST, Fashion-MNIST and their embedded stand-ins, folders of pictures; images kept as bytes, seeded batches |
+//! | [`data`] | MNIST, Fashion-MNIST and their embedded stand-ins, folders of pictures, sprites; images kept as bytes, seeded batches |
 //! | [`models`] | encoder and decoder, and nothing else: a model does not know its loss |
 //! | [`optim`] | Adam |
 //! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |

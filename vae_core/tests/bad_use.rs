@@ -102,6 +102,12 @@ fn file(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     folder.join(name)
 }
 
+/// Read as dSprites: a file of these arrays.
+fn sprites(folder: &Path, arrays: &[(&str, Tensor)]) -> Result<()> {
+    Tensor::write_npz(arrays, folder.join("mine.npz"))?;
+    data::dsprites(folder.join("mine.npz"), &CPU).map(drop)
+}
+
 /// A set of four files with these labels for training.
 fn set(folder: &Path, labels: Vec<u32>) -> PathBuf {
     let images = |labels: Vec<u32>| Images::new(vec![9; 784 * labels.len()], labels, (1, 28, 28), &CPU).unwrap();
@@ -249,6 +255,18 @@ fn rows() -> Vec<(&'static str, Row)> {
                 vae_core::image::GrayImage::new(9, 9).save(folder.join(name)).unwrap();
             }
             data::folder(folder, FolderConfig::default(), &CPU).map(drop)
+        }),
+        ("a file of dSprites that is not there", |folder| data::dsprites(folder.join("mine.npz"), &CPU).map(drop)),
+        ("dSprites without their classes", |folder| {
+            sprites(folder, &[("imgs", Tensor::zeros((2, 3, 4), DType::U8, &CPU)?)])
+        }),
+        ("dSprites with grey pixels", |folder| {
+            let imgs = Tensor::full(255u8, (1, 3, 4), &CPU)?;
+            sprites(folder, &[("imgs", imgs), ("latents_classes", Tensor::zeros((1, 6), DType::I64, &CPU)?)])
+        }),
+        ("dSprites of which some are missing", |folder| {
+            let classes = Tensor::zeros((2, 6), DType::I64, &CPU)?;
+            sprites(folder, &[("imgs", Tensor::zeros((2, 3, 4), DType::U8, &CPU)?), ("latents_classes", classes)])
         }),
         ("weights of another architecture", |folder| {
             MlpVae::new(MlpVaeConfig { latent: 3, ..config() }, &CPU, 1)?.load(saved(folder))

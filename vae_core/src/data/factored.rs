@@ -1,6 +1,9 @@
 //! Data made of known factors: what disentanglement is measured on.
 
-use super::Data;
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+
+use super::{Batch, Data};
 use crate::{Error, Result, random::Random};
 
 /// Data with one item for each combination of the values of some factors, in the order of counting: the last factor changes
@@ -61,4 +64,33 @@ pub trait Factored: Data {
         let mut item = || self.index(&sizes.iter().enumerate().map(|f| draw(f, random)).collect::<Vec<_>>());
         (0..count).map(|_| item()).collect()
     }
+}
+
+/// A batch of pictures: black, then each drawn over by `draw`, which gets its number and its pixels; and the values of its factors,
+/// u32 (B, number of factors).
+///
+/// # Errors
+/// [`Error::Argument`] when an index is past the end.
+pub(super) fn batch(
+    data: &dyn Factored,
+    indices: &[usize],
+    device: &Device,
+    draw: impl Fn(usize, &mut [f32]) + Sync,
+) -> Result<Batch> {
+    let (count, shape) = (data.len(), data.shape());
+    if let Some(index) = indices.iter().find(|&&index| index >= count) {
+        return Err(Error::argument(format!("sprite {index}: there are {count}, counted from 0")));
+    }
+    let mut pixels = vec![0f32; indices.len() * shape.elem_count()];
+    pixels.par_chunks_exact_mut(shape.elem_count()).zip(indices).for_each(|(picture, &index)| draw(index, picture));
+    let known: Vec<u32> = indices.iter().flat_map(|&index| data.factors(index)).map(|value| value as u32).collect();
+    let x = Tensor::from_vec(pixels, [&[indices.len()], shape.dims()].concat(), device)?;
+    Ok(Batch { x, y: Some(Tensor::from_vec(known, (indices.len(), data.sizes().len()), device)?) })
+}
+
+/// One line: name, count, shape, factors, and where the pictures come from.
+pub(super) fn summary(name: &str, data: &dyn Factored, from: &str) -> String {
+    let shape = data.shape().dims().iter().map(usize::to_string).collect::<Vec<_>>().join("×");
+    let factors = data.sizes().iter().map(|(name, size)| format!("{size} {name}")).collect::<Vec<_>>().join(" × ");
+    format!("{name}: {} images of {shape} ({factors}), {from}", data.len())
 }

@@ -35,7 +35,7 @@ use crate::{
 const IMAGES: u32 = 0x0803;
 const LABELS: u32 = 0x0801;
 /// Deflate packs at most 258 bytes into two bits, 1032 into one byte.
-const MOST_PER_GZIPPED_BYTE: u128 = 1032;
+pub(super) const MOST_PER_GZIPPED_BYTE: u128 = 1032;
 /// The four files of a set: images and labels for training, images and labels for testing.
 const FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];

@@ -6,7 +6,7 @@
 //! - [`mod@binarize`]: grey values as probabilities of ink
 //! - [`Corruption`]: noise, masks and blur for a denoiser to undo
 //! - [`folder()`]: pictures of one's own, with sub-folders as classes; [`Picture`]: one of them
-//! - [`sprites()`]: shapes made of known factors; [`Factored`]: such data of one's own
+//! - [`sprites()`]: shapes made of known factors; [`dsprites()`]: the original file of such; [`Factored`]: such data of one's own
 //! - `hub`: the Hugging Face hub, with the feature of that name
 //!
 //! ```
@@ -31,6 +31,7 @@ pub mod batches;
 pub mod binarize;
 pub mod corrupt;
 mod decode;
+pub mod dsprites;
 mod embedded;
 mod factored;
 pub mod folder;
@@ -38,6 +39,7 @@ pub mod folder;
 pub mod hub;
 pub mod idx;
 mod images;
+mod npz;
 pub mod picture;
 mod scan;
 mod sources;
@@ -47,6 +49,7 @@ pub use batches::{Batch, Batches, Data};
 pub(crate) use batches::{Part, pass};
 pub use binarize::binarize;
 pub use corrupt::Corruption;
+pub use dsprites::{Dsprites, dsprites};
 pub use factored::Factored;
 pub use folder::{Fit, Folder, FolderConfig, Skipped, folder};
 pub use images::Images;

@@ -26,11 +26,14 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
-use std::f64::consts::{FRAC_1_SQRT_2, TAU};
+use std::{
+    f64::consts::{FRAC_1_SQRT_2, TAU},
+    fmt,
+};
 
-use candle_core::{Device, Shape, Tensor};
+use candle_core::{Device, Shape};
 
-use super::{Batch, Data, Factored};
+use super::{Batch, Data, Factored, factored};
 use crate::{Error, Result};
 
 const SIZES: [(&str, usize); 5] = [("shape", 3), ("scale", 6), ("rotation", 40), ("x", 32), ("y", 32)];
@@ -76,18 +79,15 @@ impl Data for Sprites {
 
     /// Pictures (B, 1, side, side) of 0 and 1, and the values of their five factors, u32 (B, 5).
     fn batch(&self, indices: &[usize]) -> Result<Batch> {
-        if let Some(index) = indices.iter().find(|&&index| index >= Data::len(self)) {
-            return Err(Error::argument(format!("sprite {index}: there are {}, counted from 0", Data::len(self))));
-        }
-        let mut pixels = vec![0f32; indices.len() * self.side * self.side];
-        let mut known = Vec::with_capacity(indices.len() * SIZES.len());
-        for (picture, &index) in pixels.chunks_exact_mut(self.side * self.side).zip(indices) {
-            let values = self.factors(index);
-            Sprite::new(&values).draw(picture, self.side);
-            known.extend(values.iter().map(|&value| value as u32));
-        }
-        let x = Tensor::from_vec(pixels, (indices.len(), 1, self.side, self.side), &self.device)?;
-        Ok(Batch { x, y: Some(Tensor::from_vec(known, (indices.len(), SIZES.len()), &self.device)?) })
+        factored::batch(self, indices, &self.device, |index, picture| {
+            Sprite::new(&self.factors(index)).draw(picture, self.side);
+        })
+    }
+}
+
+impl fmt::Display for Sprites {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&factored::summary("sprites", self, "drawn on demand"))
     }
 }
 

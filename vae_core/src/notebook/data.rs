@@ -68,6 +68,22 @@ pub fn folder(path: impl AsRef<Path>, config: FolderConfig, device: &Device) -> 
     data::folder(path, config, device).map(said)
 }
 
+/// [`data::sprites`](data::sprites()), saying how many there are and of what.
+///
+/// # Errors
+/// Those of [`data::sprites`](data::sprites()).
+pub fn sprites(side: usize, device: &Device) -> Result<Sprites> {
+    data::sprites(side, device).map(said)
+}
+
+/// [`data::dsprites`](data::dsprites()), saying how many there are and of what.
+///
+/// # Errors
+/// Those of [`data::dsprites`](data::dsprites()).
+pub fn dsprites(path: impl AsRef<Path>, device: &Device) -> Result<Dsprites> {
+    data::dsprites(path, device).map(said)
+}
+
 /// Whether `VAE_FAST` asks for a quick rehearsal: set, and neither empty nor 0.
 pub fn fast() -> bool {
     std::env::var_os("VAE_FAST").is_some_and(|value| !value.is_empty() && value != "0")

@@ -1,11 +1,19 @@
 //! Damage that knows a format: what is changed lies behind lengths and checksums that are right again afterwards.
 
-use std::{collections::HashMap, io::Write};
+use std::{
+    collections::HashMap,
+    io::{Cursor, Read, Write},
+};
 
 use flate2::{Compression, Crc, write::GzEncoder, write::ZlibEncoder};
 use rand::Rng as _;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::Value;
+use zip::{
+    CompressionMethod::{self, Deflated, Stored},
+    ZipArchive, ZipWriter,
+    write::SimpleFileOptions,
+};
 
 use crate::mutate::{self, Rng, edge};
 
@@ -45,6 +53,85 @@ pub(crate) fn gzipped_idx(valid: &[u8], other: &[u8], rng: &mut Rng) -> Vec<u8> 
         mutate::bytes(&mut bytes, other, rng);
     }
     bytes
+}
+
+/// An array as NumPy writes it.
+pub(crate) fn npy(descr: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
+    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+    [b"\x93NUMPY\x01\x00", &(text.len() as u16).to_le_bytes()[..], text.as_bytes(), bytes].concat()
+}
+
+/// A zip archive; its methods of compression are taken in turn.
+pub(crate) fn archive(entries: &[(String, Vec<u8>)], methods: &[CompressionMethod]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(vec![]));
+    for ((name, bytes), &method) in entries.iter().zip(methods.iter().cycle()) {
+        // A name that is there already is left out.
+        if writer.start_file(name.as_str(), SimpleFileOptions::default().compression_method(method)).is_ok() {
+            writer.write_all(bytes).unwrap();
+        }
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// An archive of NumPy's arrays: their headers and numbers changed, and the archive written anew; then its directory, or any
+/// byte of it.
+pub(crate) fn npz(valid: &[u8], other: &[u8], rng: &mut Rng) -> Vec<u8> {
+    let mut zip = ZipArchive::new(Cursor::new(valid)).unwrap();
+    let mut entries: Vec<(String, Vec<u8>)> = vec![];
+    for i in 0..zip.len() {
+        let mut entry = zip.by_index(i).unwrap();
+        let mut bytes = vec![];
+        entry.read_to_end(&mut bytes).unwrap();
+        entries.push((entry.name().unwrap().into_owned(), bytes));
+    }
+    for _ in 0..rng.random_range(0..3) {
+        let (at, from) = (rng.random_range(0..entries.len()), rng.random_range(0..entries.len()));
+        let another = entries[from].1.clone();
+        let (name, array) = &mut entries[at];
+        match rng.random_range(0..8) {
+            0 => mutate::bytes(array, &another, rng),
+            1 => *array = another,
+            2 => name.push_str([".npy", "x", "\u{0}"][rng.random_range(0..3)]),
+            3 => array.resize(array.len() + rng.random_range(0..300_000), 0),
+            4 => array.iter_mut().last().into_iter().for_each(|byte| *byte = rng.random()),
+            _ => header_of_array(array, rng),
+        }
+    }
+    let methods: Vec<_> = [(); 3].map(|()| [Stored, Deflated][rng.random_range(0..2)]).into();
+    let mut bytes = archive(&entries, &methods);
+    if rng.random_bool(0.4) {
+        // A field of a record in the directory: method, checksum, sizes, place …
+        let records: Vec<usize> =
+            bytes.windows(4).enumerate().filter(|(_, w)| w == b"PK\x01\x02").map(|(i, _)| i).collect();
+        let record = records[rng.random_range(0..records.len())] + 2 * rng.random_range(2..23);
+        let number = if rng.random() { edge(rng) as u32 } else { rng.random_range(0..400) };
+        let width = [2, 4][rng.random_range(0..2)];
+        bytes.iter_mut().skip(record).zip(&number.to_le_bytes()[..width]).for_each(|(byte, new)| *byte = *new);
+    }
+    if rng.random_bool(0.3) {
+        mutate::bytes(&mut bytes, other, rng);
+    }
+    bytes
+}
+
+/// Another number, type or order in the text before an array, whose length is right again.
+fn header_of_array(array: &mut Vec<u8>, rng: &mut Rng) {
+    let Some(end) = array.iter().position(|&byte| byte == b'\n').filter(|&end| end > 10) else { return };
+    let text = String::from_utf8_lossy(&array[10..end]).into_owned();
+    let numbers = [edge(rng), rng.random_range(0..100), 10u64.pow(rng.random_range(0..19))];
+    let number = numbers[rng.random_range(0..3)].to_string();
+    let pieces: Vec<&str> = text.split_inclusive([',', '(', ')', '\'']).collect();
+    let at = rng.random_range(0..pieces.len());
+    let new = match rng.random_range(0..6) {
+        0 => text.replace("False", ["True", "0", "None"][rng.random_range(0..3)]),
+        1 => text.replace("|u1", ["|b1", "<i8", "|O", ">u2", "é1"][rng.random_range(0..5)]),
+        2 => text.replacen(|c: char| c.is_ascii_digit(), &number, 4),
+        3 => text.replace("(", &format!("({number}, ")),
+        _ => pieces.iter().enumerate().map(|(i, piece)| if i == at { number.as_str() } else { piece }).collect(),
+    };
+    array.splice(10..end, new.into_bytes());
+    let length = array.iter().position(|&byte| byte == b'\n').map_or(0, |end| end - 9) as u16;
+    array[8..10].copy_from_slice(&length.to_le_bytes());
 }
 
 /// A JSON file, changed as a tree or as text.

@@ -144,6 +144,12 @@ fn gzipped_idx_files() {
     fuzz(targets::gzipped_idx, 1500, 120_000, 7);
 }
 
+/// Archives of arrays with forged headers, sizes, numbers and directories are read to the pixel or refused, whatever they claim.
+#[test]
+fn dsprites() {
+    fuzz(targets::dsprites, 1500, 120_000, 12);
+}
+
 /// Histories that were changed as JSON or as text are read, shown and written back, or refused.
 #[test]
 fn histories() {

@@ -9,11 +9,13 @@ use std::{
 use serde_json::json;
 use vae_core::{
     Result,
-    data::idx,
+    data::{Factored, idx},
     image::{DynamicImage, GrayImage, Luma, RgbImage, RgbaImage},
     models,
     prelude::*,
 };
+
+use zip::CompressionMethod::{Deflated, Stored};
 
 use crate::{
     formats,
@@ -107,6 +109,38 @@ fn read_idx(path: &Path) -> Result<()> {
         assert!(labels.is_err(), "a file cannot be both");
     }
     labels.map(drop).or(images.map(drop))
+}
+
+/// The original file of dSprites, or rather small ones of its form.
+pub(crate) fn dsprites() -> Target {
+    let file = |sizes: [usize; 5], method| {
+        let count = sizes.iter().product::<usize>();
+        let mut rows = vec![];
+        for mut i in 0..count {
+            let mut row = [0i64; 6];
+            (0..5).rev().for_each(|f| (row[1 + f], i) = ((i % sizes[f]) as i64, i / sizes[f]));
+            rows.extend(row.iter().flat_map(|value| value.to_le_bytes()));
+        }
+        let pixels: Vec<u8> = (0..12 * count).map(|i| (i % 7 % 2) as u8).collect();
+        let classes = formats::npy("<i8", &format!("({count}, 6)"), &rows);
+        let imgs = formats::npy("|u1", &format!("({count}, 3, 4)"), &pixels);
+        formats::archive(&[("imgs.npy".into(), imgs), ("latents_classes.npy".into(), classes)], &[method])
+    };
+    let numpy = include_bytes!("../data_dsprites/small.npz").to_vec();
+    let corpus = vec![numpy, file([2, 1, 3, 1, 2], Stored), file([1, 1, 2, 2, 2], Deflated), file([1; 5], Deflated)];
+    let read = |path: &Path| {
+        let data = vae_core::data::dsprites(path, &CPU)?;
+        let count = Data::len(&data);
+        assert_eq!(data.sizes().iter().map(|(_, size)| size).product::<usize>(), count);
+        let batch = data.batch(&[0, count - 1])?;
+        assert!(batch.x.flatten_all()?.to_vec1::<f32>()?.iter().all(|&pixel| pixel == 0.0 || pixel == 1.0));
+        let last: Vec<u32> = data.sizes().iter().map(|&(_, size)| size as u32 - 1).collect();
+        assert_eq!(batch.y.unwrap().to_vec2::<u32>()?, [vec![0; 5], last]);
+        Ok(())
+    };
+    // The archive's directory, and pictures as bits; two of them as floats for the look at the batch.
+    let memory = |size: usize| 2 * 1032 * size + MIB;
+    Target { name: "dsprites", file: "mine.npz", corpus, damage: formats::npz, read, memory }
 }
 
 pub(crate) fn history() -> Target {
