@@ -63,17 +63,14 @@ struct Settings {
 
 impl Settings {
     /// A model that has not learned anything.
-    fn vae(&self, seed: u64) -> Result<MlpVae> {
+    fn vae(&self, device: &Device, seed: u64) -> Result<MlpVae> {
         let Self { side, hidden, latent, .. } = self.clone();
-        MlpVae::new(
-            MlpVaeConfig { image: (1, side, side), hidden, latent, ..Default::default() },
-            &best_device()?,
-            seed,
-        )
+        let config = MlpVaeConfig { image: (1, side, side), hidden, latent, ..Default::default() };
+        MlpVae::new(config, device, seed)
     }
 
-    fn trainer(&self, method: Method, sprites: &Sprites, seed: u64) -> Result<Trainer> {
-        let trainer = method.trainer(self, sprites, seed)?;
+    fn trainer(&self, method: Method, sprites: &Sprites, device: &Device, seed: u64) -> Result<Trainer> {
+        let trainer = method.trainer(self, Data::len(sprites), device, seed)?;
         Ok(trainer.epochs(self.epochs).batch_size(self.batch_size).learning_rate(self.learning_rate).seed(seed))
     }
 }
@@ -90,13 +87,14 @@ fn main() -> std::process::ExitCode {
 
 fn run(arguments: Arguments) -> Result<()> {
     let Arguments { methods, seeds, settings, out, json } = arguments;
-    let sprites = data::sprites(settings.side, &best_device()?)?;
+    let device = best_device()?;
+    let sprites = data::sprites(settings.side, &device)?;
     let mut outcomes = vec![];
     // Seed by seed, so that a table of all methods is there early.
     for seed in 1..=seeds {
         for &method in &methods {
             let folder = out.join(format!("{}-{seed}", method.to_string().replace(':', "-")));
-            outcomes.push(outcome(method, seed, &settings, &sprites, &folder)?);
+            outcomes.push(outcome(method, seed, &settings, &sprites, &device, &folder)?);
         }
     }
     outcomes.sort_by_key(|outcome| methods.iter().position(|method| method.to_string() == outcome.method));
@@ -109,14 +107,22 @@ fn run(arguments: Arguments) -> Result<()> {
 }
 
 /// What came of a method and a seed: read where it is done, else trained and measured.
-fn outcome(method: Method, seed: u64, settings: &Settings, sprites: &Sprites, folder: &Path) -> Result<Outcome> {
+fn outcome(
+    method: Method,
+    seed: u64,
+    settings: &Settings,
+    sprites: &Sprites,
+    device: &Device,
+    folder: &Path,
+) -> Result<Outcome> {
     let path = folder.join("result.json");
     if path.exists() {
         return Outcome::read(&path, settings);
     }
     println!("{method}, seed {seed}");
-    let mut vae = settings.vae(seed)?;
-    let history = settings.trainer(method, sprites, seed)?.checkpoints(folder).resume().fit(&mut vae, sprites)?;
+    let mut vae = settings.vae(device, seed)?;
+    let trainer = settings.trainer(method, sprites, device, seed)?.checkpoints(folder).resume();
+    let history = trainer.fit(&mut vae, sprites)?;
     let outcome = Outcome::of(method, seed, settings, &vae, sprites, &history)?;
     write(&path, &serde_json::to_value(&outcome).map_err(|error| Error::Argument(error.to_string()))?)?;
     println!("{outcome}");

@@ -3,7 +3,6 @@
 use std::{fmt, str::FromStr};
 
 use vae_core::{
-    data::{Data, Sprites},
     objectives::{BetaTcVae, FactorVae, FactorVaeConfig},
     prelude::*,
 };
@@ -15,7 +14,7 @@ use super::Settings;
 pub(crate) enum Method {
     /// The weight of the whole KL.
     Beta(f64),
-    /// The weight of the total correlation, estimated from the batch with minibatch-weighted sampling as in the paper.
+    /// The weight of the total correlation, estimated from the batch with stratified weights.
     BetaTc(f64),
     /// What the total correlation weighs beside the KL, told by a discriminator.
     Factor(f64),
@@ -23,16 +22,16 @@ pub(crate) enum Method {
 
 impl Method {
     /// Trains on the objective, whatever its type. A discriminator learns at the model's own rate, as in the paper, where both are 1e-4.
-    pub(crate) fn trainer(self, settings: &Settings, sprites: &Sprites, seed: u64) -> Result<Trainer> {
+    pub(crate) fn trainer(self, settings: &Settings, dataset: usize, device: &Device, seed: u64) -> Result<Trainer> {
         let Settings { latent, learning_rate, .. } = *settings;
         Ok(match self {
             Self::Beta(beta) => Trainer::new(Elbo { beta, ..Default::default() }),
-            Self::BetaTc(beta) => Trainer::new(BetaTcVae { beta, dataset: Data::len(sprites), ..Default::default() }),
+            Self::BetaTc(beta) => Trainer::new(BetaTcVae { beta, dataset, ..Default::default() }),
             Self::Factor(gamma) => {
                 let default = FactorVaeConfig::default();
                 let adam = AdamConfig { learning_rate, ..default.adam };
                 let config = FactorVaeConfig { gamma, latent, adam, ..default };
-                Trainer::new(FactorVae::new(config, &best_device()?, seed)?)
+                Trainer::new(FactorVae::new(config, device, seed)?)
             }
         })
     }
