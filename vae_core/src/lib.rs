@@ -25,7 +25,7 @@
 //! | [`optim`] | Adam |
 //! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
-//! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors |
+//! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors, disentanglement |
 //! | [`viz`] | figures that a notebook shows and a file keeps |
 //! | [`notebook`] | loaders that say what they found; comparisons for check cells and exercises |
 //!
@@ -115,6 +115,6 @@ pub mod prelude {
     pub use crate::optim::{Adam, AdamConfig};
     pub use crate::random::Random;
     pub use crate::train::{History, TrainConfig, Trainer};
-    pub use crate::viz::{self, Figure, ImageGrid, Plot, Rows, Table};
+    pub use crate::viz::{self, Figure, Heatmap, ImageGrid, Plot, Rows, Table};
     pub use crate::{Error, Result};
 }

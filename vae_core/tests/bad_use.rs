@@ -10,7 +10,13 @@ use std::{
     process::Command,
 };
 
-use vae_core::{data::idx, models, prelude::*, serde_json};
+use vae_core::{
+    data::idx,
+    eval::disentangle::{self, Codes, DensityMig, FactorScore},
+    models,
+    prelude::*,
+    serde_json,
+};
 
 const CPU: Device = Device::Cpu;
 const PAGE: &str = include_str!("../../docs/errors.md");
@@ -75,6 +81,20 @@ fn score(x: &Tensor) -> Result<()> {
 fn conditional(classes: usize) -> Result<ConditionalVae> {
     let condition = Condition::Classes(classes);
     ConditionalVae::new(ConditionalVaeConfig { condition, ..Default::default() }, &CPU, 1)
+}
+
+/// A model of sprites of 16×16 pixels.
+fn flat() -> MlpVae {
+    MlpVae::new(MlpVaeConfig { image: (1, 16, 16), ..config() }, &CPU, 1).unwrap()
+}
+
+fn sprites() -> Result<data::Sprites> {
+    data::sprites(16, &CPU)
+}
+
+/// Two codes, and the values of one factor.
+fn codes_of(mu: &[[f32; 2]; 2], values: Vec<usize>) -> Result<Codes> {
+    Codes::new(&Tensor::new(mu, &CPU)?, &[("x", values)])
 }
 
 /// Has a loss for a critic, and no critic.
@@ -207,6 +227,32 @@ fn rows() -> Vec<(&'static str, Row)> {
         ("holding out more images than there are", |_| fit(|trainer| trainer.validation(20))),
         ("images with NaN, scored", |_| score(&tensor((1, 1, 4, 4), f32::NAN))),
         ("bytes that were not divided by 255, scored", |_| score(&tensor((1, 1, 4, 4), 128.0))),
+        ("disentanglement from one code", |_| {
+            disentangle::codes(&flat(), &sprites()?, 1, &mut Random::new(1)).map(drop)
+        }),
+        ("disentanglement of codes with NaN", |_| codes_of(&[[0.0, f32::NAN], [1.0, 0.0]], vec![0, 1]).map(drop)),
+        ("disentanglement of a factor that does not vary", |_| {
+            codes_of(&[[0.0, 1.0], [1.0, 0.0]], vec![3, 3]).map(drop)
+        }),
+        ("fewer values of a factor than codes", |_| codes_of(&[[0.0, 1.0], [1.0, 0.0]], vec![3]).map(drop)),
+        ("a factor left out that there is not", |_| {
+            let settings = FactorScore { leave_out: vec!["colour".into()], ..Default::default() };
+            disentangle::factor_score(&flat(), &sprites()?, &settings, &mut Random::new(1)).map(drop)
+        }),
+        ("a mutual information gap in one bin", |_| codes_of(&[[0.0, 1.0], [1.0, 0.0]], vec![3, 4])?.mig(1).map(drop)),
+        ("a FactorVAE metric of no votes", |_| {
+            let settings = FactorScore { train: 0, ..Default::default() };
+            disentangle::factor_score(&flat(), &sprites()?, &settings, &mut Random::new(1)).map(drop)
+        }),
+        ("a FactorVAE metric of more items than anyone can encode", |_| {
+            let settings = FactorScore { items: usize::MAX, ..Default::default() };
+            disentangle::factor_score(&flat(), &sprites()?, &settings, &mut Random::new(1)).map(drop)
+        }),
+        ("a grid of one value a factor", |_| {
+            let settings = DensityMig { values: 1, ..Default::default() };
+            disentangle::density_mig(&flat(), &sprites()?, &settings, &mut Random::new(1)).map(drop)
+        }),
+        ("the standard error of a single run", |_| eval::mean_error(&[0.5]).map(drop)),
         ("images of another shape, encoded", |_| vae().encode(&tensor((2, 1, 5, 4), 0.5)).map(drop)),
         ("images of another type, encoded", |_| vae().encode(&double(&tensor((2, 1, 4, 4), 0.5))).map(drop)),
         ("codes of another type, decoded", |_| {

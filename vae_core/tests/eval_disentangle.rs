@@ -3,8 +3,9 @@
 
 use vae_core::{
     data::Factored,
-    eval::disentangle::{BINS, Codes, DensityMig, FactorScore, Gaps, codes, density_mig, factor_score},
+    eval::disentangle::{BINS, Codes, DensityMig, FactorScore, Gaps, codes, density_mig, factor_score, report},
     prelude::*,
+    serde_json,
 };
 
 const CPU: Device = Device::Cpu;
@@ -195,7 +196,24 @@ fn noisy_codes_tell_what_theory_says() -> Result<()> {
     Ok(())
 }
 
-/// One factor in two dimensions has no gap and all votes; two factors in one dimension have votes for one of them at most.
+/// Of a code v + noise a straight line predicts Var v / (Var v + σ²): SAP, and the informativeness.
+#[test]
+fn noisy_codes_predict_what_theory_says() -> Result<()> {
+    let all = every(&linear(&PERFECT, 0.01), &Values(vec![("x", 100), ("y", 100)]))?;
+    // The variance of 100 values in equal steps from −1 to 1.
+    let variance = (101.0 / 99.0) / 3.0;
+    for sigma in [0.1, 0.5, 1.0] {
+        let noise = Random::new(1).normal((10_000, 2), &CPU)?.to_dtype(DType::F64)?.affine(sigma, 0.0)?;
+        let codes = all.with(&(all.mu()? + noise)?)?;
+        let told = variance / (variance + sigma * sigma);
+        close(codes.sap().mean(), told, 0.02);
+        close(codes.dci().informativeness, told, 0.03);
+    }
+    Ok(())
+}
+
+/// One factor in two dimensions has no gap, all votes and is incomplete; two factors in one dimension are entangled, with votes for one of
+/// them at most.
 #[test]
 fn doubled_and_merged_codes() -> Result<()> {
     let doubled = linear(&[[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], 0.01);
@@ -203,6 +221,17 @@ fn doubled_and_merged_codes() -> Result<()> {
     close(gaps.gaps[0], 0.0, 1e-12);
     close(gaps.gaps[1], 1.0, 1e-12);
     close(votes(&doubled, &two(), &FactorScore::default())?, 1.0, 0.0);
+
+    // Copies with noise of their own: of equal ones a lasso would take one. Completeness of x is 1 − ln 2 / ln 3, that of y is 1.
+    let all = every(&linear(&[[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], 0.01), &Values(vec![("x", 100), ("y", 100)]))?;
+    let mu = all.mu()?;
+    let dci =
+        all.with(&(mu + Random::new(1).normal((10_000, 3), &CPU)?.to_dtype(DType::F64)?.affine(0.1, 0.0)?)?)?.dci();
+    assert!(dci.disentanglement > 0.99, "{dci:?}");
+    close(dci.completeness, (1.0 - 2f64.ln() / 3f64.ln() + 1.0) / 2.0, 0.02);
+
+    let dci = every(&linear(&[[1.0, 0.0], [1.0, 0.0]], 0.01), &two())?.dci();
+    assert!(dci.disentanglement < 0.01 && dci.completeness == 1.0, "{dci:?}");
 
     let merged = linear(&[[1.0], [0.1]], 0.01);
     let gaps = every(&merged, &two())?.mig(BINS)?;
@@ -262,5 +291,81 @@ fn factors_that_do_not_count() -> Result<()> {
     let settings = FactorScore { leave_out: leave_out.clone(), ..Default::default() };
     assert_eq!(factor_score(&vae, &data, &settings, random)?.factors, ["y"]);
     assert_eq!(names(density_mig(&vae, &data, &DensityMig { leave_out, ..Default::default() }, random)?), ["y"]);
+    Ok(())
+}
+
+/// The same seed gives the same bits, with one thread and with three; another seed gives others. A report is read back as it was.
+#[test]
+fn threads_change_nothing() -> Result<()> {
+    let data = Values(vec![("x", 10), ("shape", 3), ("y", 6)]);
+    let vae = linear(&[[1.0, 0.2, 0.1], [0.3, 0.7, 0.0], [0.0, 0.1, 0.9]], 0.2);
+    let run = |threads: usize, seed| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| report(&vae, &data, seed))
+    };
+    let one = run(1, 5)?;
+    assert_eq!(one, run(3, 5)?);
+    assert_ne!(one, run(1, 6)?);
+    assert_eq!(one.density_mig.factors, ["x", "y"]);
+    let text = serde_json::to_string(&one).unwrap();
+    assert_eq!(one, serde_json::from_str(&text).unwrap());
+    assert!(one.scores().iter().all(|(name, score)| one.to_string().contains(name) && (0.0..=1.0).contains(score)));
+    Ok(())
+}
+
+/// Whatever is not a number, missing, or too little to say anything is an error or a 0, and no panic.
+#[test]
+fn hostile_input() -> Result<()> {
+    let random = &mut Random::new(1);
+    let message = |error: Error| error.to_string();
+    let nan = linear(&[[f32::NAN, 0.0], [0.0, 1.0]], 0.1);
+    for error in [
+        message(codes(&nan, &two(), 100, random).unwrap_err()),
+        message(factor_score(&nan, &two(), &FactorScore::default(), random).unwrap_err()),
+        message(density_mig(&nan, &two(), &DensityMig::default(), random).unwrap_err()),
+        message(report(&linear(&[[f32::INFINITY, 0.0], [0.0, 1.0]], 0.1), &two(), 1).unwrap_err()),
+    ] {
+        assert!(error.contains("is the model trained?"), "{error}");
+    }
+    let vae = linear(&PERFECT, 0.1);
+    let empty = Values(vec![("x", 0), ("y", 6)]);
+    for error in [
+        message(codes(&vae, &empty, 100, random).unwrap_err()),
+        message(factor_score(&vae, &empty, &FactorScore::default(), random).unwrap_err()),
+        message(density_mig(&vae, &empty, &DensityMig::default(), random).unwrap_err()),
+    ] {
+        assert!(error.contains("no items"), "{error}");
+    }
+    let single = Values(vec![("x", 1), ("y", 1)]);
+    assert!(message(report(&vae, &single, 1).unwrap_err()).contains("no factor to measure (x, y)"));
+    assert!(report(&linear(&[[1.0]; 3], 0.1), &two(), 1).is_err(), "items of another shape");
+    for settings in [
+        FactorScore { items: 1, ..Default::default() },
+        FactorScore { train: 0, ..Default::default() },
+        FactorScore { test: 0, ..Default::default() },
+        FactorScore { spread: 1, ..Default::default() },
+        FactorScore { items: usize::MAX, ..Default::default() },
+        FactorScore { least_std: f64::NAN, ..Default::default() },
+        FactorScore { leave_out: vec!["x".into(), "y".into()], ..Default::default() },
+    ] {
+        assert!(factor_score(&vae, &two(), &settings, random).is_err(), "{settings:?}");
+    }
+    for settings in [
+        DensityMig { values: 1, ..Default::default() },
+        DensityMig { draws: 0, ..Default::default() },
+        DensityMig { leave_out: vec!["z".into()], ..Default::default() },
+    ] {
+        assert!(density_mig(&vae, &two(), &settings, random).is_err(), "{settings:?}");
+    }
+    let vast = Values(vec![("x", 1 << 20), ("y", 1 << 20)]);
+    assert!(density_mig(&vae, &vast, &DensityMig { values: usize::MAX, ..Default::default() }, random).is_err());
+    assert!(codes(&vae, &two(), usize::MAX, random).is_err());
+    // Two items, one dimension, posteriors as narrow as float32 has them: numbers, if not telling ones.
+    let least = Codes::new(&Tensor::new(&[[1e38f32], [-1e38]], &CPU)?, &[("x", vec![7, usize::MAX])])?;
+    assert_eq!((least.mig(BINS)?.mean(), least.sap().mean(), least.modularity(BINS)?), (1.0, 1.0, 1.0));
+    let dci = least.dci();
+    assert!([dci.disentanglement, dci.completeness, dci.informativeness].iter().all(|part| part.is_finite()));
+    let narrow = density_mig(&linear(&PERFECT, 1e-15), &two(), &DensityMig::default(), random)?;
+    close(narrow.mean(), 1.0, 0.05);
     Ok(())
 }

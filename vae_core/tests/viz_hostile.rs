@@ -4,7 +4,7 @@
 use vae_core::{
     Error,
     candle::{DType, Device, Tensor},
-    viz::{self, Figure, Plot, Rows},
+    viz::{self, Figure, Heatmap, Plot, Rows},
 };
 
 const VALUES: [f64; 12] =
@@ -46,6 +46,9 @@ fn any_values() {
             check(&plot.to_figure(), &what);
             check(&plot.clone().log_x().log_y().to_figure(), &format!("{what} log"));
             check(&plot.clone().x_range(a, b).y_range(b, a).to_figure(), &format!("{what} ranges"));
+            let map = Heatmap::new("t", "l").columns(["x"]).row("r", [a, b]).row("", [0.0; 0]);
+            check(&map.to_figure(), &format!("{what} map"));
+            check(&map.range(a, b).to_figure(), &format!("{what} map, range"));
             check(&plot.x_range(a, b).log_x().log_y().size(1, 1).to_figure(), &format!("{what} all"));
         }
     }
@@ -74,7 +77,8 @@ fn hostile_text() {
     let plot = Plot::new(evil, evil, evil).line(evil, [(0, 1), (1, 2)]).hline(evil, 1.5);
     let image = Tensor::zeros((2, 1, 4, 4), DType::F32, &Device::Cpu).unwrap();
     let rows = Rows::new().title(evil).row(evil, &image).unwrap().column_titles([evil]);
-    let figure = Figure::column([plot.into(), rows.into()]).title(evil);
+    let map = Heatmap::new(evil, evil).columns([evil]).row(evil, [1.0]);
+    let figure = Figure::column([plot.into(), rows.into(), map.into()]).title(evil);
     for text in [figure.to_svg(), figure.to_html()] {
         assert!(!text.contains("<script>") && !text.contains('\0') && !text.contains("-->"));
     }
@@ -125,7 +129,15 @@ fn charts() {
 fn nothing() {
     let empty = Figure::row([]);
     check(&empty, "row");
+    check(&Heatmap::new("", "").to_figure(), "map");
     check(&Figure::column([empty.clone(), Figure::row([Rows::new().into(), empty])]).title(""), "nested");
+}
+
+/// A map too large to be read says so in its place.
+#[test]
+fn a_vast_map() {
+    let svg = Heatmap::new("t", "l").row("r", [1.0; 1000]).to_figure().to_svg();
+    assert!(svg.contains("1 rows and 1000 columns; expected 200 or fewer"), "{svg}");
 }
 
 /// A figure that cannot be saved leaves the error that says why: the folder is missing, the ending is another.

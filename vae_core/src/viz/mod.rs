@@ -5,6 +5,7 @@
 //! | [`ImageGrid`] | samples, a manifold, an interpolation | `.png`, `.svg` |
 //! | [`Rows`] | originals above reconstructions, row by row with titles | `.svg` |
 //! | [`Plot`] | curves, bands, error bars, histograms, a latent map | `.svg` |
+//! | [`Heatmap`] | a table of numbers as colours | `.svg` |
 //! | [`Figure`] | several of these in rows and columns, as one output | `.svg` |
 //! | [`Figure::plotters`] | any other chart, drawn with plotters: surfaces, box plots | `.svg` |
 //! | [`Table`] | results in rows and columns | |
@@ -37,6 +38,7 @@ mod colors;
 mod draw;
 mod figure;
 mod grid;
+mod heatmap;
 mod history;
 mod legend;
 mod marks;
@@ -52,6 +54,7 @@ mod text;
 pub use chart::{color, font, mesh};
 pub use figure::Figure;
 pub use grid::ImageGrid;
+pub use heatmap::Heatmap;
 pub use plot::Plot;
 pub use points::{Number, Point, Triple};
 pub use rows::Rows;

@@ -13,7 +13,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{known, none_left};
+use super::{countable, known, none_left};
 use crate::{
     Error, Result,
     data::{Factored, Part},
@@ -137,6 +137,7 @@ pub fn codes(vae: &dyn Vae, data: &dyn Factored, n: usize, random: &mut Random) 
     if n < 2 {
         return Err(Error::argument(format!("disentanglement from the codes of {n} items: expected 2 or more")));
     }
+    let n = countable("the codes", Some(n))?;
     let items = some(data)?.sample(n, None, random)?;
     let values: Vec<Vec<usize>> = items.iter().map(|&item| data.factors(item)).collect();
     let factor = |(k, &(name, _))| (name, values.iter().map(|item: &Vec<usize>| item[k]).collect());

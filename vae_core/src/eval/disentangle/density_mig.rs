@@ -30,7 +30,7 @@ use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Gaps, codes::some, counted};
+use super::{Gaps, codes::some, countable, counted};
 use crate::{
     Error, Result,
     data::{Factored, Part},
@@ -39,9 +39,6 @@ use crate::{
     models::Vae,
     random::Random,
 };
-
-/// A grid of more items than this, 23 times dSprites, is a mistake.
-const MOST_ITEMS: usize = 1 << 24;
 
 /// What the entropies are estimated from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,8 +105,9 @@ pub fn density_mig(vae: &dyn Vae, data: &dyn Factored, settings: &DensityMig, ra
         let whole = entropy(&whole);
         let told = |parts: &Vec<(Vec<usize>, Vec<usize>)>| {
             let rest = parts.iter().map(entropy).sum::<f64>() / parts.len() as f64;
-            // Noise makes a zero negative.
-            (whole - rest).max(0.0) / (parts.len() as f64).ln()
+            // Noise makes a zero negative; what is no number stays none.
+            let nats = if whole < rest { 0.0 } else { whole - rest };
+            nats / (parts.len() as f64).ln()
         };
         parts.iter().map(told).collect()
     };
@@ -123,9 +121,7 @@ pub fn density_mig(vae: &dyn Vae, data: &dyn Factored, settings: &DensityMig, ra
 /// The numbers of the items on a grid of `sides` values a factor, in the order of counting.
 fn grid(data: &dyn Factored, sides: &[usize]) -> Result<Vec<usize>> {
     let count = sides.iter().try_fold(1usize, |count, side| count.checked_mul(*side));
-    let Some(count) = count.filter(|&count| count <= MOST_ITEMS) else {
-        return Err(Error::argument(format!("a grid of more than {MOST_ITEMS} items; take fewer values")));
-    };
+    let count = countable("the grid of a DensityMig", count)?;
     let item = |i: usize| {
         let mut rest = i;
         let mut values: Vec<usize> = vec![0; sides.len()];

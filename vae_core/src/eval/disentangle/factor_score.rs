@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     codes::{means, some},
-    counted,
+    countable, counted,
 };
 use crate::{Error, Result, data::Factored, models::Vae, random::Random};
 
@@ -72,6 +72,8 @@ impl FactorScore {
                 return Err(Error::argument(format!("{what} of a FactorScore must be {least} or more, got {count}")));
             }
         }
+        let votes = self.train.checked_add(self.test).and_then(|votes| votes.checked_mul(self.items));
+        countable("a FactorScore", votes.and_then(|items| items.checked_add(self.spread)))?;
         if !(self.least_std >= 0.0 && self.least_std.is_finite()) {
             let got = self.least_std;
             return Err(Error::argument(format!("least_std of a FactorScore must be 0 or more and finite, got {got}")));
@@ -116,7 +118,7 @@ pub fn factor_score(vae: &dyn Vae, data: &dyn Factored, settings: &FactorScore, 
     // (k, d*) of `count` votes; d* is none where every dimension is dead.
     let mut vote = |count: usize| -> Result<Vec<(usize, Option<usize>)>> {
         let mut held = Vec::with_capacity(count);
-        let mut items = Vec::with_capacity(count.saturating_mul(settings.items).min(1 << 20));
+        let mut items = Vec::with_capacity(count * settings.items);
         for _ in 0..count {
             let k = random.below(factors.len());
             let value = random.below(sizes[factors[k]].1);

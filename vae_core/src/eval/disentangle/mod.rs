@@ -37,6 +37,16 @@ pub use report::{Report, report};
 
 use crate::{Error, Result, data::Factored};
 
+/// More items to encode than this, 23 times dSprites, are a mistake.
+const MOST_ITEMS: usize = 1 << 24;
+
+/// Refuses more items than anyone can mean; `count` is none where it is past counting.
+fn countable(what: &str, count: Option<usize>) -> Result<usize> {
+    count.filter(|&count| count <= MOST_ITEMS).ok_or_else(|| {
+        Error::argument(format!("{what} would take more than {MOST_ITEMS} items to encode; make it smaller"))
+    })
+}
+
 /// The numbers of the factors that count: those of two values or more whose names are not among `leave_out`.
 ///
 /// # Errors
