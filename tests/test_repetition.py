@@ -6,7 +6,7 @@ import subprocess
 
 from kernel_session import kernel
 
-LINE = re.compile(r"^(?:mlp|conv|denoising|detector|candle)(?: [0-9a-f]{16})+$", re.MULTILINE)
+LINE = re.compile(r"^(?:mlp|conv|denoising|beta-tc|factor|detector|candle)(?: [0-9a-f]{16})+$", re.MULTILINE)
 
 
 def test_a_notebook_trains_to_the_bits_of_a_release_build(repository, tmp_path):
@@ -19,7 +19,7 @@ def test_a_notebook_trains_to_the_bits_of_a_release_build(repository, tmp_path):
     )
     assert run.returncode == 0, run.stdout + run.stderr
     release = LINE.findall(run.stdout)
-    assert len(release) == 5, run.stdout
+    assert len(release) == 7, run.stdout
 
     with kernel(repository / "tests") as run_cell:
         answers = [

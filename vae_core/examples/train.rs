@@ -5,6 +5,7 @@
 //! cargo run --release -p vae_core --example train -- --model conv --data fashion-mnist --out runs/fashion
 //! cargo run --release -p vae_core --example train -- --model denoise --corrupt gaussian:0.2 --out runs/denoise
 //! cargo run --release -p vae_core --example train -- --data ~/Pictures/faces --size 48x64 --out runs/faces
+//! cargo run --release -p vae_core --example train -- --objective beta-tc --beta 6 --out runs/beta-tc
 //! ```
 //! | model | layers | trained on |
 //! |---|---|---|
@@ -15,6 +16,9 @@
 //! `--data` names a set or a folder of PNG and JPEG pictures, which are cropped to `--size` and of which a tenth is the test
 //! set; the models then have that shape instead of 1×28×28, the convolutions mirrored.
 //!
+//! `--objective` names what is trained on: `elbo`, `beta`, `denoise`, `capacity`, `beta-tc` or `factor`, each with options
+//! of its own; an option of another one is refused.
+//!
 //! `--corrupt` makes a denoiser of the others too: the encoder sees the corrupted image, the clean one is scored, and
 //! the KL stays in the loss.
 //!
@@ -23,9 +27,13 @@
 //! and `arguments.json`; with these, `--resume runs/mnist` is enough to go on after an interruption, and
 //! `--resume runs/mnist --epochs 20` to go on for longer.
 
+#[path = "train/objective.rs"]
+mod objective;
+
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum, parser::ValueSource};
+use objective::{Name, Options};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vae_core::{prelude::*, serde_json};
@@ -65,12 +73,9 @@ struct Arguments {
     /// Adam's step size.
     #[arg(long, default_value_t = 1e-3, allow_negative_numbers = true)]
     learning_rate: f64,
-    /// The weight of the KL term; 1 is the ELBO.
-    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
-    beta: f64,
-    /// Over how many epochs that weight rises from 0.
-    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
-    warmup_epochs: f64,
+    #[command(flatten)]
+    #[serde(flatten)]
+    objective: Options,
     /// Images held out of training, to validate on [default: 5000, or a tenth where that is fewer].
     #[arg(long)]
     validation: Option<usize>,
@@ -230,36 +235,54 @@ fn sets(arguments: &Arguments, device: &Device) -> Result<Sets> {
 
 /// Chooses the objective.
 fn choose(arguments: &Arguments, vae: impl Vae) -> Result<()> {
-    let elbo = Elbo { beta: arguments.beta, warmup_epochs: arguments.warmup_epochs };
-    let denoising = matches!(arguments.model, Model::Denoise).then_some(Corruption::Gaussian { std: 0.2 });
-    match arguments.corrupt.or(denoising) {
-        Some(corruption) => {
-            let objective = Denoising { corruption, elbo, ..Default::default() };
-            train(arguments, vae, objective, Some(corruption))
-        }
-        None => train(arguments, vae, elbo, None),
+    let options = &arguments.objective;
+    let denoiser = matches!(arguments.model, Model::Denoise);
+    let name = options.name(denoiser || arguments.corrupt.is_some())?;
+    println!("{}", vae.summary());
+    if arguments.summary {
+        return Ok(());
     }
+    let sets = sets(arguments, vae.device())?;
+    match name {
+        Name::Elbo | Name::Beta => train(arguments, vae, sets, options.elbo(name), None),
+        Name::Denoise => {
+            let corruption = arguments.corrupt.unwrap_or(Corruption::Gaussian { std: 0.2 });
+            let objective = Denoising { corruption, elbo: options.elbo(name), ..Default::default() };
+            train(arguments, vae, sets, objective, Some(corruption))
+        }
+        Name::Capacity => train(arguments, vae, sets, options.capacity(), None),
+        Name::BetaTc => {
+            let dataset = sets.train.len().saturating_sub(held_out(arguments, &*sets.train));
+            train(arguments, vae, sets, options.beta_tc(dataset), None)
+        }
+        Name::Factor => {
+            let objective = options.factor(&vae, arguments.seed)?;
+            train(arguments, vae, sets, objective, None)
+        }
+    }
+}
+
+/// How many images are held out of training.
+fn held_out(arguments: &Arguments, images: &dyn Data) -> usize {
+    arguments.validation.unwrap_or((images.len() / 10).min(5_000))
 }
 
 fn train(
     arguments: &Arguments,
     mut vae: impl Vae,
-    objective: impl Objective + Copy + 'static,
+    Sets { train: images, test, shown }: Sets,
+    objective: impl Objective + Clone + 'static,
     corruption: Option<Corruption>,
 ) -> Result<()> {
-    println!("{}", vae.summary());
     // clap sees to it that there is a folder whenever there is something to train.
-    let Some(folder) = arguments.resume.as_ref().or(arguments.out.as_ref()).filter(|_| !arguments.summary) else {
-        return Ok(());
-    };
+    let Some(folder) = arguments.resume.as_ref().or(arguments.out.as_ref()) else { return Ok(()) };
     let seed = arguments.seed;
-    let Sets { train: images, test, shown } = sets(arguments, vae.device())?;
-    let mut trainer = Trainer::new(objective).checkpoints(folder).config(TrainConfig {
+    let mut trainer = Trainer::new(objective.clone()).checkpoints(folder).config(TrainConfig {
         epochs: arguments.epochs,
         batch_size: arguments.batch_size,
         adam: AdamConfig { learning_rate: arguments.learning_rate, ..Default::default() },
         seed,
-        validation: arguments.validation.unwrap_or((images.len() / 10).min(5_000)),
+        validation: held_out(arguments, &*images),
         early_stopping: arguments.early_stopping,
         keep_best: arguments.early_stopping.is_some(),
         clip_gradient: arguments.clip_gradient,
@@ -275,8 +298,11 @@ fn train(
     let history = trainer.fit(&mut vae, &*images)?;
 
     let test = evaluate(&objective, &vae, &*test, arguments.binarize, seed)?;
-    let Means { elbo, reconstruction, kl, .. } = test;
+    let Means { elbo, reconstruction, kl, .. } = &test;
     println!("test ELBO {elbo:.2} = reconstruction {reconstruction:.2} - KL {kl:.2} nats per image");
+    for (metric, value) in &test.metrics {
+        println!("test {metric} {value:.3}");
+    }
     vae.save(folder.join("model.safetensors"))?;
     history.plot().save(folder.join("curves.svg"))?;
 

@@ -35,6 +35,16 @@ fn fit(change: impl FnOnce(Trainer) -> Trainer) -> Result<()> {
     change(Trainer::new(Elbo::default()).epochs(1).batch_size(8).quiet()).fit(&mut vae(), &images(20)).map(drop)
 }
 
+fn fit_on(objective: impl Objective + 'static) -> Result<()> {
+    Trainer::new(objective).quiet().fit(&mut vae(), &images(9)).map(drop)
+}
+
+fn factor(change: impl FnOnce(&mut FactorVaeConfig)) -> Result<()> {
+    let mut config = FactorVaeConfig { latent: 2, hidden: vec![3], ..Default::default() };
+    change(&mut config);
+    fit_on(FactorVae::new(config, &CPU, 1)?)
+}
+
 fn saved(folder: &Path) -> PathBuf {
     let path = folder.join("model.safetensors");
     vae().save(&path).unwrap();
@@ -143,9 +153,20 @@ fn rows() -> Vec<(&'static str, Row)> {
         ("a learning rate of 0", |_| fit(|trainer| trainer.learning_rate(0.0))),
         ("a learning rate of −1", |_| fit(|trainer| trainer.learning_rate(-1.0))),
         ("a learning rate of NaN", |_| fit(|trainer| trainer.learning_rate(f64::NAN))),
-        ("β of −1", |_| {
-            Trainer::new(Elbo { beta: -1.0, ..Default::default() }).fit(&mut vae(), &images(9)).map(drop)
+        ("β of −1", |_| fit_on(Elbo { beta: -1.0, ..Default::default() })),
+        ("a capacity of −1 nats", |_| fit_on(Capacity { capacity: -1.0, ..Default::default() })),
+        ("β of −1 for the total correlation", |_| {
+            fit_on(BetaTcVae { beta: -1.0, dataset: 9, ..Default::default() })
         }),
+        ("a β-TCVAE that is not told how many items there are", |_| fit_on(BetaTcVae::default())),
+        ("codes of another shape than the posteriors'", |_| {
+            let q = DiagonalGaussian::standard((1, 2), DType::F32, &CPU)?;
+            let objective = BetaTcVae { dataset: 9, ..Default::default() };
+            objective.aggregate(&Tensor::zeros((2, 2), DType::F32, &CPU)?, &q).map(drop)
+        }),
+        ("a FactorVAE with γ of −1", |_| factor(|config| config.gamma = -1.0)),
+        ("a FactorVAE with a hidden layer of 0 units", |_| factor(|config| config.hidden = vec![0])),
+        ("a FactorVAE for another number of latent dimensions", |_| factor(|config| config.latent = 3)),
         ("a posterior of another type than an objective asks for", |_| {
             Vae::encode(&vae(), &tensor((1, 1, 4, 4), 0.5))?.downcast::<Bernoulli>().map(drop)
         }),

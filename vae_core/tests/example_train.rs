@@ -87,6 +87,53 @@ fn denoises_and_resumes() {
     assert!(!ok && text.contains("salt-and-pepper:0.2") && text.contains("blur:1.0"), "{text}");
 }
 
+/// Each objective trains, shows what it records, and resumes by its folder alone as straight.
+#[test]
+fn objectives_train_and_resume() {
+    for (options, words) in [
+        (&["--objective", "beta"][..], &["test ELBO"][..]),
+        (&["--objective", "capacity", "--capacity", "5", "--gamma", "100"], &["test capacity 5.000"]),
+        (&["--objective", "beta-tc", "--beta", "3"], &["total correlation", "test mutual information"]),
+        (&["--objective", "factor", "--discriminator", "16,16"], &["test total correlation", "critic loss"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let [straight, stopped] = ["straight", "stopped"].map(|name| folder.path().join(name));
+        for (out, epochs) in [(&straight, "2"), (&stopped, "1")] {
+            let (ok, text) =
+                train(&[&SMALL[..], options, &["--epochs", epochs, "--out", out.to_str().unwrap()]].concat());
+            assert!(ok && words.iter().all(|word| text.contains(word)), "{text}");
+        }
+        let (ok, text) = train(&["--resume", stopped.to_str().unwrap(), "--epochs", "2"]);
+        assert!(ok && text.contains("resuming after epoch 1"), "{text}");
+        assert_eq!(read(&stopped, "model.safetensors"), read(&straight, "model.safetensors"), "{options:?}");
+    }
+}
+
+/// An option of another objective is refused, and so are two that do not go together; the answer names both.
+#[test]
+fn refuses_options_of_other_objectives() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    for (arguments, words) in [
+        (&["--gamma", "3"][..], &["--gamma", "capacity, beta-tc, factor", "is elbo"][..]),
+        (&["--objective", "factor", "--beta", "3"], &["--beta", "elbo, beta, denoise, beta-tc", "is factor"]),
+        (&["--objective", "capacity", "--warmup-epochs", "3"], &["--warmup-epochs", "is capacity"]),
+        (&["--objective", "beta", "--sampling", "weighted"], &["--sampling", "beta-tc", "is beta"]),
+        (&["--objective", "beta-tc", "--capacity", "3"], &["--capacity", "is beta-tc"]),
+        (&["--objective", "beta-tc", "--discriminator", "9"], &["--discriminator", "factor"]),
+        (&["--objective", "beta-tc", "--discriminator", "0"], &["--discriminator", "1 or more"]),
+        (&["--objective", "factor", "--corrupt", "mask:3"], &["--objective factor", "--corrupt", "denoise"]),
+        (&["--objective", "elbo", "--model", "denoise"], &["--objective elbo", "denoise"]),
+        (&["--objective", "gan"], &["--objective", "gan", "beta-tc"]),
+    ] {
+        let (ok, text) = train(&[&SMALL[..], arguments, &["--out", out.to_str().unwrap()]].concat());
+        assert!(!ok && !text.contains("panicked") && !out.exists(), "{text}");
+        for word in words {
+            assert!(text.contains(word), "{word:?} is not in the answer to {arguments:?}: {text}");
+        }
+    }
+}
+
 /// A folder of pictures is data like a set: the model takes its shape, and the run resumes by its folder alone, as straight.
 #[test]
 fn trains_on_a_folder_of_pictures() {

@@ -93,8 +93,12 @@ fn check(vae: &dyn Vae, double: &Double, objective: &dyn Objective, random: &mut
 fn objectives_and_models() {
     let corruption = Corruption::Gaussian { std: 0.3 };
     let elbo = Elbo { beta: 0.7, warmup_epochs: 4.0 };
-    let objectives: [&dyn Objective; 3] = [
+    let beta_tc = BetaTcVae { alpha: 0.5, beta: 3.0, gamma: 2.0, dataset: 50, sampling: Sampling::Stratified };
+    let objectives: [&dyn Objective; 6] = [
         &elbo,
+        &Capacity { gamma: 3.0, capacity: 9.0, epochs: 2.0 },
+        &beta_tc,
+        &BetaTcVae { sampling: Sampling::Weighted, ..beta_tc },
         &Denoising { corruption, elbo, criterion: Criterion::Plain },
         &Denoising { corruption, elbo, criterion: Criterion::Mixture { draws: 3 } },
     ];
@@ -140,6 +144,80 @@ fn objectives_and_models() {
         "largest errors relative to a parameter's largest gradient: float32 {:.1e}, float64 {:.1e}",
         worst[0], worst[1]
     );
+}
+
+/// The same architecture in float64 as a [`FactorVae`], and the codes to shuffle for its discriminator.
+struct Factor<'a> {
+    gamma: f64,
+    discriminator: &'a Params,
+}
+
+impl Factor<'_> {
+    fn logits(&self, z: &Tensor) -> Tensor {
+        let leaky = Step::Activation(Activation::LeakyRelu(0.2));
+        let steps = [Step::Linear("fc1".into()), leaky, Step::Linear("fc2".into())];
+        forward(&steps, z, self.discriminator).unwrap()
+    }
+
+    /// The loss of the model and that of the critic.
+    fn losses(&self, vae: &Double, x: &Tensor, noise: &mut Random) -> [Tensor; 2] {
+        let q = vae.encode(x).unwrap();
+        let z = q.sample(noise).unwrap();
+        let (items, width) = z.dims2().unwrap();
+        let columns = (0..width).map(|j| {
+            let order: Vec<u32> = noise.permutation(items).into_iter().map(|i| i as u32).collect();
+            z.narrow(1, j, 1)
+                .unwrap()
+                .contiguous()
+                .unwrap()
+                .index_select(&Tensor::new(order, &CPU).unwrap(), 0)
+                .unwrap()
+        });
+        let shuffled = Tensor::cat(&columns.collect::<Vec<_>>(), 1).unwrap().detach();
+        let elbo =
+            (vae.decode(&z).unwrap().log_prob(x).unwrap() - q.kl(&vae.prior(items).unwrap(), &z).unwrap()).unwrap();
+        let total_correlation = self.logits(&z).mean_all().unwrap();
+        let loss = ((total_correlation * self.gamma).unwrap() - elbo.mean_all().unwrap()).unwrap();
+        // ln(1 + eˣ) of −logit for codes, of logit for shuffled ones.
+        let softplus = |x: Tensor| (x.exp().unwrap() + 1.0).unwrap().log().unwrap().mean_all().unwrap();
+        let [own, others] = [self.logits(&z.detach()).neg().unwrap(), self.logits(&shuffled)].map(softplus);
+        [loss, ((own + others).unwrap() * 0.5).unwrap()]
+    }
+}
+
+/// Both losses of a FactorVAE, each over its own weights, against its formulas in float64: float32 gradients to 1e-4.
+#[test]
+fn factor_and_its_critic() {
+    let random = &mut Random::new(6);
+    let config = MlpVaeConfig {
+        image: (1, 3, 4),
+        hidden: vec![9],
+        latent: 3,
+        activation: Activation::Tanh,
+        ..Default::default()
+    };
+    let vae = MlpVae::new(config.clone(), &CPU, 3).unwrap();
+    let double = Double::mlp(&vae, &config);
+    let objective =
+        FactorVae::new(FactorVaeConfig { gamma: 5.0, latent: 3, hidden: vec![7], ..Default::default() }, &CPU, 4)
+            .unwrap();
+    let critic = objective.critic().unwrap().0;
+    let discriminator = double::in_float64(critic);
+    let factor = Factor { gamma: 5.0, discriminator: &discriminator };
+    let x = random.uniform((6, 1, 3, 4), &CPU).unwrap();
+    let terms = objective.terms(&vae, &Batch { x: x.clone(), y: None }, 0.0, &mut Random::new(5)).unwrap();
+    let x64 = x.to_dtype(DType::F64).unwrap();
+    let own = [terms.loss, terms.critic.unwrap()];
+    let pairs = [(vae.params(), double.params()), (critic, &discriminator)];
+    for (i, (params, params64)) in pairs.into_iter().enumerate() {
+        let loss64 = || factor.losses(&double, &x64, &mut Random::new(5))[i].clone();
+        assert!((number(&own[i]) - number(&loss64())).abs() < 1e-5 * (1.0 + number(&own[i]).abs()));
+        let gradients = nn::backward(&own[i]).unwrap();
+        for ((name, var), (_, var64)) in params.iter().zip(params64.iter()) {
+            let gradient = gradients.get(var).unwrap().unwrap();
+            errors(name, [(&gradient, 1e-4)], var64, loss64, 3, random);
+        }
+    }
 }
 
 /// Layers by themselves and chained, with the gradient of their input: strides, paddings, dilations and output paddings.

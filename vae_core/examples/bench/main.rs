@@ -1,4 +1,5 @@
-//! How long a training step, an epoch, an encoding and a decoding take, beside PyTorch on the same machine.
+//! How long a training step, an epoch, an encoding and a decoding take, beside PyTorch on the same machine;
+//! and how long the steps of other objectives take, beside the ELBO's.
 //!
 //! ```text
 //! make bench                                          ours alone, with the floor
@@ -12,6 +13,7 @@
 //! A GPU works while the program goes on, so steps are timed there in blocks, from an idle GPU to an idle GPU.
 
 mod models;
+mod objectives;
 mod torch;
 
 use std::{path::PathBuf, time::Instant};
@@ -27,6 +29,9 @@ struct Arguments {
     /// Which models, separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "mlp,mlp2,dense512,conv")]
     models: Vec<Model>,
+    /// Which objectives beside the ELBO, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "capacity,beta-tc,factor")]
+    objectives: Vec<objectives::Name>,
     /// Images per step, instead of 128 (conv: 100); several separated by commas.
     #[arg(long, value_delimiter = ',')]
     batch: Vec<usize>,
@@ -206,6 +211,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             }));
         }
     }
+    rows.extend(objectives::measure(&arguments.objectives, arguments.rounds, &device, place)?);
     if !arguments.steps_only {
         inference(arguments, torch.as_ref(), &images)?;
         epochs(arguments, torch.as_ref(), &images)?;

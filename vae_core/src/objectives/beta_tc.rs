@@ -19,9 +19,11 @@
 //! sum (its appendix C) is right on average: zᵢ was drawn for one item of the N, which is in the batch and counts once, and
 //! each of the other M − 1 stands for (N − 1)/(M − 1). (The paper's form gives one of them the whole remainder; it is the
 //! mean of that over which one.) The own pairs are the *diagonal* of the matrix: four well-known programs fill its first column
-//! instead. A logarithm of what is right on average is still too small on average, the more the fewer items a batch has: read
-//! the parts over training and between runs of one batch size, not as the truth. A batch of a single item knows of no other,
-//! which then has all the weight, and all of its KL is dimension-wise. `tests/objectives` measures all of this on a q(z) that is known.
+//! instead. A logarithm of what is right on average is still too small on average, the more the fewer items a batch has: of a
+//! total correlation of 0.64 in three dimensions, at 2.8 nats of mutual information, batches of 100 see 0.47, of 400 0.59, of
+//! 1600 0.62. Compare runs of one batch size, then, and validation (500 items at a time) with validation. A batch of a single
+//! item has all the weight itself, and all of its KL is dimension-wise. `tests/objectives` measures all
+//! of this on a q(z) that is known.
 //!
 //! What is called the KL here is the sum of the parts, ln q(z|x) − ln p(z) at the sample, which no weight leaves biased. The
 //! posterior must be a [`DiagonalGaussian`], whose dimensions have densities of their own; the prior may be any, and where it
@@ -40,6 +42,7 @@
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::{Objective, Terms};
@@ -86,6 +89,19 @@ impl Default for BetaTcVae {
 }
 
 impl BetaTcVae {
+    /// ln q(z) and Σⱼ ln q(zⱼ) of codes z, (B, D), as the posteriors of a batch tell them, in nats: (B,) twice. The i-th code
+    /// counts as drawn for the i-th item.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless z has the shape of the posteriors' means.
+    pub fn aggregate(&self, z: &Tensor, q: &DiagonalGaussian) -> Result<[Tensor; 2]> {
+        if z.dims() != q.mu().dims() {
+            let expected = format!("{:?}, that of the posteriors", q.mu().dims());
+            return Err(Error::Shape { what: "z of an aggregate posterior", expected, got: z.dims().to_vec() });
+        }
+        aggregate::log_prob([z, q.mu(), q.log_var()], self.log_weights(z.dims()[0]))
+    }
+
     /// The logarithms of the weights in a batch of that size.
     fn log_weights(&self, batch: usize) -> LogWeights {
         let (n, m) = (self.dataset as f64, batch as f64);
@@ -104,7 +120,7 @@ impl Objective for BetaTcVae {
         let q: &DiagonalGaussian = q.downcast()?;
         let z = q.rsample(noise)?;
         let (posterior, prior) = (q.log_prob(&z)?, vae.prior(batch.len())?.log_prob(&z)?);
-        let [joint, product] = aggregate::log_prob([&z, q.mu(), q.log_var()], self.log_weights(batch.len()))?;
+        let [joint, product] = self.aggregate(&z, q)?;
         let reconstruction = vae.decode(&z)?.log_prob(&batch.x)?;
         // With weights of 1, the parts are the KL; what is more is added.
         let mut terms = Terms::weighted(&reconstruction, &(&posterior - &prior)?, 1.0)?;

@@ -193,3 +193,22 @@ impl Objective for FactorVae {
         -means.elbo
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Shuffling keeps the numbers of each column, and no two columns come in one order.
+    #[test]
+    fn shuffles_columns() -> Result<()> {
+        let z = Tensor::arange(0f32, 200.0, &Device::Cpu)?.reshape((50, 4))?;
+        let shuffled = shuffled(&z, &mut Random::new(3))?;
+        let (before, mut after) = (z.t()?.to_vec2::<f32>()?, shuffled.t()?.to_vec2::<f32>()?);
+        let rows: Vec<Vec<f32>> =
+            after.iter().map(|column| column.iter().map(|z| (z / 4.0).floor()).collect()).collect();
+        assert!((0..4).all(|i| (0..i).all(|j| rows[i] != rows[j])));
+        after.iter_mut().for_each(|column| column.sort_by(f32::total_cmp));
+        assert_eq!(before, after);
+        Ok(())
+    }
+}

@@ -80,35 +80,6 @@ fn bits(path: &std::path::Path) -> HashMap<String, Vec<u32>> {
     tensors.iter().map(|(name, t)| (name.clone(), numbers(t).iter().map(|x| x.to_bits()).collect())).collect()
 }
 
-/// A model with nothing to learn: items are D numbers as their codes are, q(z|x) is what `posterior` says, p(x|z) = N(z, I).
-pub(crate) struct Unlearned {
-    pub(crate) width: usize,
-    pub(crate) posterior: fn(&Tensor) -> Result<Box<dyn Distribution>>,
-    pub(crate) params: Params,
-}
-
-impl Vae for Unlearned {
-    fn encode(&self, x: &Tensor) -> Result<Box<dyn Distribution>> {
-        (self.posterior)(x)
-    }
-
-    fn decode(&self, z: &Tensor) -> Result<Box<dyn Distribution>> {
-        Ok(Box::new(Gaussian::fixed(z.clone(), 1.0)?))
-    }
-
-    fn latent(&self) -> usize {
-        self.width
-    }
-
-    fn shape(&self) -> Shape {
-        self.width.into()
-    }
-
-    fn params(&self) -> &Params {
-        &self.params
-    }
-}
-
 /// The numbers of a tensor, row after row.
 pub(crate) fn numbers(tensor: &Tensor) -> Vec<f64> {
     tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()

@@ -2,10 +2,8 @@
 //! trained by the same `Trainer`, with checkpoints, exact resume, history and plot, as what the crate brings along.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod beta_tc;
 mod candle_nn;
 mod conditional;
-mod factor;
 mod folder;
 mod harness;
 mod iwae;

@@ -53,12 +53,12 @@ fn run(threads: usize) -> Outcome {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains(&format!("threads {threads}\n")), "RAYON_NUM_THREADS={threads} was not heard: {text}");
-    let known = ["mlp ", "conv ", "denoising ", "detector ", "candle "];
+    let known = ["mlp ", "conv ", "denoising ", "beta-tc ", "factor ", "detector ", "candle "];
     let lines: Vec<_> = text.lines().filter(|line| known.iter().any(|name| line.starts_with(name))).collect();
     assert_eq!(lines.len(), known.len(), "{text}");
 
     let mut files = BTreeMap::new();
-    for model in ["mlp", "conv", "denoising"] {
+    for model in ["mlp", "conv", "denoising", "beta-tc", "factor"] {
         for file in ["last.safetensors", "best.safetensors"] {
             let bytes = std::fs::read(folder.path().join(model).join(file)).unwrap();
             files.insert(format!("{model}/{file}"), without_clock(&bytes));
@@ -83,8 +83,8 @@ fn without_clock(bytes: &[u8]) -> (Value, Vec<u8>) {
     (header, bytes[8 + length..].to_vec())
 }
 
-/// Trained with 1, 2, 3 and 4 threads, and twice with 2, an MLP, a convolutional VAE and a denoiser end with checkpoints that
-/// are the same byte for byte but for the clock, and a detector with the same scores.
+/// Trained with 1, 2, 3 and 4 threads, and twice with 2, an MLP, a convolutional VAE, a denoiser, a β-TCVAE and a FactorVAE end
+/// with checkpoints that are the same byte for byte but for the clock, and a detector with the same scores.
 #[test]
 fn threads_do_not_change_a_bit() {
     let one = run(1);
@@ -100,5 +100,5 @@ fn threads_do_not_change_a_bit() {
     }
     // Were the fingerprints blind, the models, which differ, would have the same.
     let fingerprints: BTreeSet<_> = one.lines.iter().flat_map(|line| line.split(' ').skip(1)).collect();
-    assert_eq!(fingerprints.len(), 11, "{:?}", one.lines);
+    assert_eq!(fingerprints.len(), 17, "{:?}", one.lines);
 }

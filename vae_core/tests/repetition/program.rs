@@ -1,5 +1,5 @@
-// Three short trainings, a detector, and a gradient by candle alone. The tests beside this file run it with one thread and with several, and
-// tests/test_repetition.py runs its text as a notebook's cell: so only `use` and functions here.
+// Five short trainings, a detector, and a gradient by candle alone. The tests beside this file run it with one thread and with
+// several, and tests/test_repetition.py runs its text as a notebook's cell: so only `use` and functions here.
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
@@ -65,6 +65,13 @@ fn train_all(folder: &Path) -> Result<Vec<String>> {
     let mut denoiser = MlpVae::new(config, &Device::Cpu, 3)?;
     let denoising = Denoising { criterion: Criterion::Mixture { draws: 2 }, ..Default::default() };
     run("denoising", &mut denoiser, Trainer::new(denoising).batch_size(128).keep_best(), 500)?;
+    let config = MlpVaeConfig { hidden: vec![64], latent: 12, ..Default::default() };
+    let beta_tc = BetaTcVae { dataset: 639, ..Default::default() };
+    let mut parts = MlpVae::new(config.clone(), &Device::Cpu, 4)?;
+    run("beta-tc", &mut parts, Trainer::new(beta_tc).batch_size(300), 700)?;
+    let factor = FactorVaeConfig { latent: 12, hidden: vec![128; 2], ..Default::default() };
+    let mut factors = MlpVae::new(config, &Device::Cpu, 5)?;
+    run("factor", &mut factors, Trainer::new(FactorVae::new(factor, &Device::Cpu, 6)?).batch_size(300), 700)?;
 
     let held_out = stripes(400)?;
     let score = DetectorConfig { score: Score::RelativeError, samples: 4, ..Default::default() };
