@@ -21,8 +21,8 @@
 //! A conditional model may have a prior for each label (`--prior learned`), or an encoder that does without (`--told decoder`). The
 //! classes of a folder of pictures are its sub-folders; samples have the labels of the first test images.
 //!
-//! `--objective` names what is trained on: `elbo`, `beta`, `denoise`, `capacity`, `beta-tc` or `factor`, each with options of its own; an
-//! option of another one is refused.
+//! `--objective` names what is trained on: `elbo`, `beta`, `denoise`, `capacity`, `beta-tc` or `factor`, each with options
+//! of its own; an option of another one is refused.
 //!
 //! `--corrupt` makes a denoiser of the others too: the encoder sees the corrupted image, the clean one is scored, and
 //! the KL stays in the loss.

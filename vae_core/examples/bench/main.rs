@@ -1,5 +1,5 @@
-//! How long a training step, an epoch, an encoding and a decoding take, beside PyTorch on the same machine; and how long the steps of
-//! other objectives than the ELBO, beside the ELBO's.
+//! How long a training step, an epoch, an encoding and a decoding take, beside PyTorch on the same machine;
+//! and how long the steps of other objectives take, beside the ELBO's.
 //!
 //! ```text
 //! make bench                                          ours alone, with the floor

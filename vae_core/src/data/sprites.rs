@@ -244,7 +244,7 @@ mod tests {
         assert!(images.labels().is_empty());
         let [a, b] = [images.tensor()?, Data::batch(&sprites, &indices)?.x].map(|x| x.flatten_all());
         assert_eq!(a?.to_vec1::<f32>()?, b?.to_vec1::<f32>()?);
-        let table = Tensor::zeros((3, 2), candle_core::DType::F32, &Device::Cpu)?;
+        let table = candle_core::Tensor::zeros((3, 2), candle_core::DType::F32, &Device::Cpu)?;
         let error = Images::of(&table, &[0], &Device::Cpu).unwrap_err().to_string();
         assert!(error.contains("(channels, height, width)"), "{error}");
         Ok(())

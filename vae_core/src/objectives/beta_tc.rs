@@ -21,8 +21,9 @@
 //! mean of that over which one.) The own pairs are the *diagonal* of the matrix: four well-known programs fill its first column
 //! instead. A logarithm of what is right on average is still too small on average, the more the fewer items a batch has: of a
 //! total correlation of 0.64 in three dimensions, at 2.8 nats of mutual information, batches of 100 see 0.47, of 400 0.59, of
-//! 1600 0.62. Compare runs of one batch size, then, and validation (500 items at a time) with validation. A batch of a single item knows of no other,
-//! which then has all the weight, and all of its KL is dimension-wise. `tests/objectives` measures all of this on a q(z) that is known.
+//! 1600 0.62. Compare runs of one batch size, then, and validation (500 items at a time) with validation. A batch of a single
+//! item has all the weight itself, and all of its KL is dimension-wise. `tests/objectives` measures all
+//! of this on a q(z) that is known.
 //!
 //! What is called the KL here is the sum of the parts, ln q(z|x) − ln p(z) at the sample, which no weight leaves biased. The
 //! posterior must be a [`DiagonalGaussian`], whose dimensions have densities of their own; the prior may be any, and where it

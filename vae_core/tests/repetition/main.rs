@@ -83,8 +83,8 @@ fn without_clock(bytes: &[u8]) -> (Value, Vec<u8>) {
     (header, bytes[8 + length..].to_vec())
 }
 
-/// Trained with 1, 2, 3 and 4 threads, and twice with 2, an MLP, a convolutional VAE, a denoiser, a β-TCVAE and a FactorVAE end with checkpoints that
-/// are the same byte for byte but for the clock, and a detector with the same scores.
+/// Trained with 1, 2, 3 and 4 threads, and twice with 2, an MLP, a convolutional VAE, a denoiser, a β-TCVAE and a FactorVAE end
+/// with checkpoints that are the same byte for byte but for the clock, and a detector with the same scores.
 #[test]
 fn threads_do_not_change_a_bit() {
     let one = run(1);

@@ -1,5 +1,5 @@
-// Five short trainings, a detector, and a gradient by candle alone. The tests beside this file run it with one thread and with several, and
-// tests/test_repetition.py runs its text as a notebook's cell: so only `use` and functions here.
+// Five short trainings, a detector, and a gradient by candle alone. The tests beside this file run it with one thread and with
+// several, and tests/test_repetition.py runs its text as a notebook's cell: so only `use` and functions here.
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
