@@ -123,7 +123,7 @@ fn file(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// Read as dSprites: a file of these arrays.
-fn sprites(folder: &Path, arrays: &[(&str, Tensor)]) -> Result<()> {
+fn dsprites(folder: &Path, arrays: &[(&str, Tensor)]) -> Result<()> {
     Tensor::write_npz(arrays, folder.join("mine.npz"))?;
     data::dsprites(folder.join("mine.npz"), &CPU).map(drop)
 }
@@ -304,15 +304,15 @@ fn rows() -> Vec<(&'static str, Row)> {
         }),
         ("a file of dSprites that is not there", |folder| data::dsprites(folder.join("mine.npz"), &CPU).map(drop)),
         ("dSprites without their classes", |folder| {
-            sprites(folder, &[("imgs", Tensor::zeros((2, 3, 4), DType::U8, &CPU)?)])
+            dsprites(folder, &[("imgs", Tensor::zeros((2, 3, 4), DType::U8, &CPU)?)])
         }),
         ("dSprites with grey pixels", |folder| {
             let imgs = Tensor::full(255u8, (1, 3, 4), &CPU)?;
-            sprites(folder, &[("imgs", imgs), ("latents_classes", Tensor::zeros((1, 6), DType::I64, &CPU)?)])
+            dsprites(folder, &[("imgs", imgs), ("latents_classes", Tensor::zeros((1, 6), DType::I64, &CPU)?)])
         }),
         ("dSprites of which some are missing", |folder| {
             let classes = Tensor::zeros((2, 6), DType::I64, &CPU)?;
-            sprites(folder, &[("imgs", Tensor::zeros((2, 3, 4), DType::U8, &CPU)?), ("latents_classes", classes)])
+            dsprites(folder, &[("imgs", Tensor::zeros((2, 3, 4), DType::U8, &CPU)?), ("latents_classes", classes)])
         }),
         ("weights of another architecture", |folder| {
             MlpVae::new(MlpVaeConfig { latent: 3, ..config() }, &CPU, 1)?.load(saved(folder))
