@@ -88,6 +88,17 @@ fn sizes() {
     assert!(picture.tensor((2, 40, 56), &Device::Cpu).unwrap_err().to_string().contains("not 2"));
 }
 
+/// A picture enlarged by repeating each pixel, three times down and twice across, comes back as it was, noise and all.
+#[test]
+fn whole_factors() {
+    let folder = Folder::new();
+    let byte = |x: u32, y: u32| ((x * 89 + y * 151 + x * y * 37) % 256) as u8;
+    let path = folder.png(GrayImage::from_fn(14, 15, |x, y| Luma([byte(x / 2, y / 3)])));
+    let small = values(&Picture::open(&path).unwrap().resize(5, 7).unwrap(), (1, 5, 7));
+    let expected = (0..35).map(|i| (f64::from(byte(i % 7, i / 7)) / 255.0) as f32);
+    assert!(small.iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-6));
+}
+
 /// Cropping takes the middle, in colour as in grey, and refuses the sides that resizing refuses.
 #[test]
 fn crops() {

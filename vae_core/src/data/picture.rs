@@ -62,14 +62,16 @@ impl Picture {
         self
     }
 
-    /// The whole picture at another size, by linear interpolation (averaging where it gets smaller). It is stretched
-    /// where the proportions differ; see [`Picture::crop`].
+    /// The whole picture at another size. Where both sides shrink by whole factors, a pixel is the mean of its block, so
+    /// that a picture enlarged by repeating pixels comes back as it was; else it is interpolated linearly, which where it
+    /// shrinks averages over twice the block, and so blurs. It is stretched where the proportions differ; see
+    /// [`Picture::crop`].
     ///
     /// # Errors
     /// [`Error::Argument`] for a side of 0 or above 4096.
     pub fn resize(self, height: usize, width: usize) -> Result<Self> {
         let (h, w) = sides(height, width)?;
-        Ok(Self { pixels: imageops::resize(&self.pixels, w, h, imageops::FilterType::Triangle), ..self })
+        Ok(Self { pixels: scaled(&self.pixels, h, w), ..self })
     }
 
     /// The middle of the picture at another size: the largest part with the proportions height : width, resized as by
@@ -87,8 +89,8 @@ impl Picture {
         };
         let (cut_w, cut_h) = (share(own_h, w, h).min(own_w), share(own_w, h, w).min(own_h));
         let (left, top) = ((own_w - cut_w) / 2, (own_h - cut_h) / 2);
-        let middle = imageops::crop_imm(&self.pixels, left, top, cut_w, cut_h);
-        Ok(Self { pixels: imageops::resize(&*middle, w, h, imageops::FilterType::Triangle), ..self })
+        let middle = imageops::crop_imm(&self.pixels, left, top, cut_w, cut_h).to_image();
+        Ok(Self { pixels: scaled(&middle, h, w), ..self })
     }
 
     /// The picture as a batch of one, (1, C, H, W) in [0, 1], float32. `shape` is (C, H, W): one channel has the
@@ -125,6 +127,24 @@ impl Picture {
             _ => (0..3).flat_map(|i| self.pixels.pixels().map(move |pixel| pixel.0[i])).collect(),
         }
     }
+}
+
+/// The pixels at another size, as [`Picture::resize`] says.
+fn scaled(pixels: &RgbImage, h: u32, w: u32) -> RgbImage {
+    let (own_w, own_h) = pixels.dimensions();
+    if !own_h.is_multiple_of(h) || !own_w.is_multiple_of(w) {
+        return imageops::resize(pixels, w, h, imageops::FilterType::Triangle);
+    }
+    let (rows, columns) = (own_h / h, own_w / w);
+    let count = u64::from(rows) * u64::from(columns);
+    RgbImage::from_fn(w, h, |x, y| {
+        let mut sums = [0u64; 3];
+        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+            let pixel = pixels.get_pixel(x * columns + column, y * rows + row);
+            sums.iter_mut().zip(pixel.0).for_each(|(sum, byte)| *sum += u64::from(byte));
+        }
+        Rgb(sums.map(|sum| ((sum + count / 2) / count) as u8)) // to the nearest
+    })
 }
 
 /// 10,000 times the luminance, 0 to 2,550,000: whole weights have an exact sum, so that white is exactly 1.
