@@ -155,12 +155,12 @@ fn other_files() {
     assert!(error.starts_with("/none/mine.npz: no such file: expected dsprites_"), "{error}");
     let error = data::dsprites(std::env::temp_dir(), &CPU).unwrap_err().to_string();
     assert!(error.contains("is a folder: expected dsprites_"), "{error}");
-    // A detour of the archive: both names at one place, which is sound for one of them only.
+    // Both names at one place of the archive: what is found there is the other array.
     let mut bytes = sound(CompressionMethod::Stored);
     let (imgs, classes) = (field(&bytes, "imgs.npy", 42), field(&bytes, "latents_classes.npy", 42));
     let place = bytes[imgs..imgs + 4].to_vec();
     bytes[classes..classes + 4].copy_from_slice(&place);
-    assert!(message(&bytes).starts_with("its array latents_classes is damaged"), "{}", message(&bytes));
+    assert!(message(&bytes).starts_with("its array latents_classes is of type \"|u1\""), "{}", message(&bytes));
 }
 
 /// An array of another type, order or shape is named, with what was expected.
@@ -238,11 +238,9 @@ fn damage() {
         assert!(message(&bytes).starts_with("its array imgs is damaged (Invalid checksum); fetch the file again"));
         let (mut bytes, at) = (whole.clone(), field(&whole, "imgs.npy", 20));
         bytes[at] -= 4;
-        assert!(
-            message(&bytes).starts_with("its array imgs is cut short; fetch the file again"),
-            "{}",
-            message(&bytes)
-        );
+        // Stored bytes that are fewer have another checksum; packed ones end in the middle.
+        let said = message(&bytes);
+        assert!(said.starts_with("its array imgs is ") && said.contains("fetch the file again"), "{said}");
     }
     let said = with_imgs(npy("|u1", "(1000000000000000, 64, 64)", &imgs()));
     let claim = "its array imgs is not what it says: its header announces [1000000000000000, 64, 64] of 1 bytes each, but its part \
