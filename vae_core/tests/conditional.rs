@@ -139,6 +139,15 @@ fn what_is_given() -> Result<()> {
         assert_eq!(picture(&three)?, picture(&vae.given(&label(3).to_dtype(dtype)?)?)?);
     }
     assert_eq!(picture(&three)?, numbers(&vae.under_each(&z, &label(3))?));
+
+    // Code after code, each under all labels.
+    let z = Random::new(2).normal((2, 20), &CPU)?;
+    let mut pictures = vec![];
+    for (code, given) in [(0, &three), (0, &eight), (1, &three), (1, &eight)] {
+        pictures.extend(numbers(&given.decode(&z.narrow(0, code, 1)?)?.mean()?));
+    }
+    let each = numbers(&vae.under_each(&z, &Tensor::new(&[3u32, 8], &CPU)?)?);
+    assert!(pictures.iter().zip(&each).all(|(a, b)| (a - b).abs() < 1e-6) && pictures.len() == each.len());
     Ok(())
 }
 

@@ -173,8 +173,8 @@ fn one_hot(labels: &Tensor, classes: usize, dtype: DType) -> Result<Tensor> {
             "the label {label}: expected 0 to {last}, as there are {classes} classes"
         )));
     }
-    let every = Tensor::arange(0, classes as u32, labels.device())?.to_dtype(labels.dtype())?.unsqueeze(0)?;
-    let rows = labels.unsqueeze(1)?.broadcast_eq(&every)?.to_dtype(dtype)?;
+    let every = Tensor::arange(0, classes as i64, labels.device())?.unsqueeze(0)?;
+    let rows = labels.to_dtype(DType::I64)?.unsqueeze(1)?.broadcast_eq(&every)?.to_dtype(dtype)?;
     // On a device the range is not asked for, since that would wait for all work before: a row without a 1 becomes NaN, which
     // training and scores refuse.
     Ok(rows.broadcast_div(&rows.sum_keepdim(D::Minus1)?)?)
@@ -301,6 +301,17 @@ mod tests {
                     assert_eq!(config.weights().unwrap(), weights as u128, "{config:?}");
                 }
             }
+        }
+    }
+
+    /// Labels become rows of the identity, whatever their type, also where there are more classes than it counts.
+    #[test]
+    fn labels_are_rows_of_the_identity() {
+        for (classes, dtype) in [(4, DType::U32), (4, DType::I64), (300, DType::U8)] {
+            let labels = Tensor::new(&[3u32, 0, 3], &Device::Cpu).unwrap();
+            let eye = Tensor::eye(classes, DType::F32, &Device::Cpu).unwrap().index_select(&labels, 0).unwrap();
+            let rows = Condition::Classes(classes).rows(&labels.to_dtype(dtype).unwrap(), DType::F32, &Device::Cpu);
+            assert_eq!(rows.unwrap().to_vec2::<f32>().unwrap(), eye.to_vec2::<f32>().unwrap());
         }
     }
 

@@ -70,7 +70,7 @@ impl ConvVaeConfig {
             decoder = decoder.push(conv, between(i, self.decoder.len()));
         }
         let log_var = observation.parameter(&mut params, device)?;
-        Ok(Networks { image, latent, beside, params, features, encoder, decoder, observation, log_var })
+        Ok(Networks { image, latent, beside, params, features, posterior: encoder, decoder, observation, log_var })
     }
 }
 

@@ -124,7 +124,7 @@ impl MlpVaeConfig {
         let last = linear(format!("decoder.fc{}", hidden.len() + 1), width, c * h * w)?;
         let decoder = decoder.push(last, None).push(Layer::Unflatten(c, h, w), None);
         let log_var = observation.parameter(&mut params, device)?;
-        Ok(Networks { image, latent, beside, params, features, encoder, decoder, observation, log_var })
+        Ok(Networks { image, latent, beside, params, features, posterior: encoder, decoder, observation, log_var })
     }
 
     fn check(&self) -> Result<()> {

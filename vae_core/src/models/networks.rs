@@ -31,10 +31,10 @@ pub(super) struct Networks {
     pub(super) latent: usize,
     pub(super) beside: Beside,
     pub(super) params: Params,
-    /// What x goes through before y comes beside it; in a VAE whose encoder is told nothing, the beginning of `encoder`.
+    /// What x goes through before y comes beside it; in a VAE whose encoder is told nothing, the beginning of `posterior`.
     pub(super) features: Stack,
     /// Ends in both heads.
-    pub(super) encoder: Stack,
+    pub(super) posterior: Stack,
     pub(super) decoder: Stack,
     pub(super) observation: Observation,
     /// The parameter of a variance that is learned.
@@ -57,8 +57,8 @@ impl Networks {
         }
         self.check_type("images to encode", x)?;
         match y {
-            None => self.encoder.gaussian(x),
-            Some(y) => self.encoder.gaussian(&Tensor::cat(&[&self.features.forward(x)?, y], 1)?),
+            None => self.posterior.gaussian(x),
+            Some(y) => self.posterior.gaussian(&Tensor::cat(&[&self.features.forward(x)?, y], 1)?),
         }
     }
 
@@ -92,11 +92,11 @@ impl Networks {
         let (c, h, w) = self.image;
         // The shapes were checked when the layers were put together.
         let encoder = match self.beside.encoder {
-            0 => self.encoder.rows(&[c, h, w]).unwrap_or_default(),
+            0 => self.posterior.rows(&[c, h, w]).unwrap_or_default(),
             told => {
                 let mut rows = self.features.rows(&[c, h, w]).unwrap_or_default();
                 let width = rows.last().map_or(c * h * w, |row| row.output.iter().product());
-                rows.extend(self.encoder.rows(&[width + told]).unwrap_or_default());
+                rows.extend(self.posterior.rows(&[width + told]).unwrap_or_default());
                 rows
             }
         };

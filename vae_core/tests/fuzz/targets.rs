@@ -56,6 +56,14 @@ fn conv() -> ConvVae {
     ConvVae::new(ConvVaeConfig { observation: Observation::GaussianLearned, ..config }, &CPU, 1).unwrap()
 }
 
+/// Told a label, and given one.
+fn conditional() -> ConditionalVae {
+    let network = MlpVaeConfig { image: (1, 4, 4), hidden: vec![3], latent: 2, ..Default::default() }.into();
+    let (condition, prior) = (Condition::Classes(3), Prior::Learned { hidden: vec![2] });
+    let config = ConditionalVaeConfig { network, condition, prior, ..Default::default() };
+    ConditionalVae::new(config, &CPU, 1).unwrap().given(&Tensor::new(&[1u32], &CPU).unwrap()).unwrap()
+}
+
 fn trainer(folder: &Path) -> Trainer {
     Trainer::new(Elbo::default()).epochs(2).batch_size(8).validation(4).keep_best().checkpoints(folder).quiet()
 }
@@ -169,20 +177,22 @@ pub(crate) fn history() -> Target {
 
 pub(crate) fn model() -> Target {
     let corpus = made(|folder| {
-        let paths = [folder.join("mlp"), folder.join("conv")];
+        let paths = ["mlp", "conv", "conditional"].map(|name| folder.join(name));
         mlp().save(&paths[0]).unwrap();
         conv().save(&paths[1]).unwrap();
+        conditional().save(&paths[2]).unwrap();
         paths.into()
     });
     let read = |path: &Path| {
         let (opened, one, other) = (models::open(path, &CPU), MlpVae::open(path, &CPU), ConvVae::open(path, &CPU));
+        let third = ConditionalVae::open(path, &CPU);
         let mut own = mlp();
         let loaded = own.load(path);
         usable(&own);
         // A file is of one kind.
-        assert_eq!(opened.is_ok() as u8, one.is_ok() as u8 + other.is_ok() as u8);
+        assert_eq!(opened.is_ok() as u8, one.is_ok() as u8 + other.is_ok() as u8 + third.is_ok() as u8);
         if let Ok(vae) = &opened {
-            usable(vae.as_ref());
+            usable(vae.given(&Tensor::new(&[2u32], &CPU).unwrap()).unwrap().as_ref());
         }
         opened.map(drop).or(loaded)
     };
