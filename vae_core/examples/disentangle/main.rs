@@ -91,7 +91,7 @@ fn main() -> std::process::ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<()> {
-    let Arguments { methods, seeds, settings, out, json } = arguments;
+    let Arguments { methods, seeds, settings, out, json: out_json } = arguments;
     let device = best_device()?;
     let sprites = data::sprites(settings.side, &device)?;
     let mut outcomes = vec![];
@@ -103,9 +103,8 @@ fn run(arguments: Arguments) -> Result<()> {
         }
     }
     outcomes.sort_by_key(|outcome| methods.iter().position(|method| method.to_string() == outcome.method));
-    if let Some(path) = &json {
-        let all = serde_json::json!({ "settings": settings, "outcomes": outcomes });
-        write(path, &all)?;
+    if let Some(path) = &out_json {
+        write(path, &gathered(&settings, &outcomes)?)?;
     }
     println!("{}", outcome::markdown(&outcomes));
     Ok(())
@@ -129,18 +128,27 @@ fn outcome(
     let trainer = settings.trainer(method, sprites, device, seed)?.checkpoints(folder).resume();
     let history = trainer.fit(&mut vae, sprites)?;
     let outcome = Outcome::of(method, seed, settings, &vae, sprites, &history)?;
-    write(&path, &serde_json::to_value(&outcome).map_err(|error| Error::Argument(error.to_string()))?)?;
+    write(&path, &json(&outcome)?)?;
     println!("{outcome}");
     Ok(outcome)
 }
 
-/// Writes JSON, whole or not at all: a stop leaves no half of a file that the next call would read.
-fn write(path: &Path, value: &serde_json::Value) -> Result<()> {
+/// All results as JSON, a line each, so that a change of one is a change of a line.
+fn gathered(settings: &Settings, outcomes: &[Outcome]) -> Result<String> {
+    let lines = outcomes.iter().map(json).collect::<Result<Vec<_>>>()?.join(",\n");
+    Ok(format!("{{\"settings\": {}, \"outcomes\": [\n{lines}\n]}}", json(settings)?))
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::Argument(error.to_string()))
+}
+
+/// Writes a file whole or not at all: a stop leaves no half of one that the next call would read.
+fn write(path: &Path, text: &str) -> Result<()> {
     let io = |source| Error::Io { path: path.into(), source };
-    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Argument(error.to_string()))?;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(io)?;
     }
     let new = path.with_extension("new");
-    std::fs::write(&new, text + "\n").and_then(|()| std::fs::rename(&new, path)).map_err(io)
+    std::fs::write(&new, format!("{text}\n")).and_then(|()| std::fs::rename(&new, path)).map_err(io)
 }

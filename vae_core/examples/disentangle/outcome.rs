@@ -91,10 +91,13 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// A number of a run that the table shows.
+type Column = fn(&Outcome) -> f64;
+
 /// A table of the methods in the order in which they come, mean ± standard error over the seeds; the mean alone where there is
 /// one seed.
 pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
-    let columns: [(&str, fn(&Outcome) -> f64); 10] = [
+    let columns: [(&str, Column); 10] = [
         ("ELBO", |o| o.elbo),
         ("rate", |o| o.rate),
         ("total correlation", |o| o.parts["total correlation"]),
@@ -109,7 +112,7 @@ pub(crate) fn markdown(outcomes: &[Outcome]) -> String {
     let names = columns.map(|(name, _)| name).join(" | ");
     let mut lines = vec![format!("| method | {names} |"), format!("|---{}|", "|---".repeat(columns.len()))];
     for seeds in outcomes.chunk_by(|a, b| a.method == b.method) {
-        let cell = |value: fn(&Outcome) -> f64| {
+        let cell = |value: Column| {
             let values: Vec<f64> = seeds.iter().map(value).collect();
             mean_error(&values).map_or_else(|_| format!("{:.3}", values[0]), |value| value.to_string())
         };

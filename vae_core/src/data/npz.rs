@@ -136,7 +136,7 @@ impl Array<'_> {
             f(first, block).map_err(|problem| self.error(problem))?;
         }
         // The end, which is also what makes the archive check the checksum.
-        match self.entry.read(&mut [0]) {
+        match self.entry.by_ref().take(1).read_to_end(&mut vec![]) {
             Ok(_) => Ok(()),
             Err(error) => Err(self.damaged(&error)),
         }
