@@ -162,8 +162,8 @@ fn crop_and_stretch() {
     };
     assert_eq!(bytes(Fit::Crop, (2, 2)), [0, 140, 0, 140]);
     assert_eq!(bytes(Fit::Crop, (2, 4)), [0, 0, 140, 140, 0, 0, 140, 140]);
-    // The triangle over four columns weighs 1/4, 3/4, 3/4, 1/4; the one that is outside does not count: 35/1.75, 210/1.75.
-    assert_eq!(bytes(Fit::Stretch, (2, 2)), [20, 120, 20, 120]);
+    // Half as wide is a whole factor: means of two columns.
+    assert_eq!(bytes(Fit::Stretch, (2, 2)), [0, 140, 0, 140]);
     // Two rows of proportions 1 : 4 do not fit into two of four columns; one does, the upper.
     assert_eq!(bytes(Fit::Crop, (1, 4)), [0, 0, 140, 140]);
     // A row of 1×1 out of 4×2 is the middle of it: columns 1 and 2, by halves.

@@ -18,7 +18,11 @@ use clap::Parser;
 use method::Method;
 use outcome::Outcome;
 use serde::{Deserialize, Serialize};
-use vae_core::{data::Sprites, prelude::*, serde_json};
+use vae_core::{
+    data::{Factored, Sprites},
+    prelude::*,
+    serde_json,
+};
 
 /// Train β-VAEs and their relatives on sprites, and measure how disentangled their codes are.
 #[derive(Parser)]
@@ -49,7 +53,11 @@ struct Settings {
     /// Height and width of the pictures.
     #[arg(long, default_value_t = 32)]
     side: usize,
-    /// How often each of the 737,280 pictures is seen.
+    /// Train on so many pictures, drawn at random, instead of all 737,280.
+    #[arg(long)]
+    #[serde(default)]
+    items: Option<usize>,
+    /// How often each picture is seen.
     #[arg(long, default_value_t = 2)]
     epochs: usize,
     /// Pictures per step.
@@ -74,8 +82,14 @@ impl Settings {
         MlpVae::new(config, device, seed)
     }
 
-    fn trainer(&self, method: Method, sprites: &Sprites, device: &Device, seed: u64) -> Result<Trainer> {
-        let trainer = method.trainer(self, Data::len(sprites), device, seed)?;
+    /// The pictures to train on, where not all are.
+    fn some(&self, sprites: &Sprites, device: &Device, seed: u64) -> Result<Option<Images>> {
+        let draw = |count| Images::of(sprites, &sprites.sample(count, None, &mut Random::new(seed))?, device);
+        self.items.map(draw).transpose()
+    }
+
+    fn trainer(&self, method: Method, dataset: usize, device: &Device, seed: u64) -> Result<Trainer> {
+        let trainer = method.trainer(self, dataset, device, seed)?;
         Ok(trainer.epochs(self.epochs).batch_size(self.batch_size).learning_rate(self.learning_rate).seed(seed))
     }
 }
@@ -125,8 +139,10 @@ fn outcome(
     }
     println!("{method}, seed {seed}");
     let mut vae = settings.vae(device, seed)?;
-    let trainer = settings.trainer(method, sprites, device, seed)?.checkpoints(folder).resume();
-    let history = trainer.fit(&mut vae, sprites)?;
+    let some = settings.some(sprites, device, seed)?;
+    let train: &dyn Data = some.as_ref().map_or(sprites, |some| some);
+    let trainer = settings.trainer(method, train.len(), device, seed)?.checkpoints(folder).resume();
+    let history = trainer.fit(&mut vae, train)?;
     let outcome = Outcome::of(method, seed, settings, &vae, sprites, &history)?;
     write(&path, &json(&outcome)?)?;
     println!("{outcome}");

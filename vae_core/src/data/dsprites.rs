@@ -21,9 +21,10 @@
 //! # let folder = tempfile::tempdir().map_err(vae_core::candle::Error::wrap)?;
 //! # let path = folder.path().join("small.npz");
 //! // Two shapes of one scale and rotation at three places from left to right: a dot at the top and one at the bottom.
-//! let classes = [0, 1].map(|shape| [0, 1, 2].map(|x| [0, shape, 0, 0, x, 0i64])).concat();
+//! let rows = [0, 1].map(|shape| [0, 1, 2].map(|x| [0, shape, 0, 0, x, 0i64]));
+//! let classes = Tensor::new(&rows, &Device::Cpu)?.flatten(0, 1)?;
 //! let imgs = Tensor::eye(6, DType::U8, &Device::Cpu)?.reshape((6, 2, 3))?;
-//! Tensor::write_npz(&[("imgs", imgs), ("latents_classes", Tensor::new(classes, &Device::Cpu)?)], &path)?;
+//! Tensor::write_npz(&[("imgs", imgs), ("latents_classes", classes)], &path)?;
 //!
 //! let dots = data::dsprites(&path, &Device::Cpu)?;
 //! assert_eq!(dots.sizes(), [("shape", 2), ("scale", 1), ("rotation", 1), ("x", 3), ("y", 1)]);
