@@ -127,12 +127,15 @@ fn grid(npz: &mut Npz) -> Result<(usize, [(&'static str, usize); 5])> {
         )));
     }
     classes.blocks(ROW, |first, block| {
-        block.chunks_exact(ROW).map(values).enumerate().try_for_each(|(i, row)| match counted(first + i, &sizes) {
-            expected if expected == row => Ok(()),
-            expected => Err(format!(
-                "has {row:?} in row {}: expected {expected:?}; all combinations in order, the last factor the fastest",
-                first + i
-            )),
+        block.chunks_exact(ROW).map(values).enumerate().try_for_each(|(i, row)| {
+            let expected = factored::combination(first + i, sizes.into_iter());
+            match row.iter().zip(&expected).all(|(&value, &expected)| value == expected as i64) {
+                true => Ok(()),
+                false => Err(format!(
+                    "has {row:?} in row {}: expected {expected:?}; all combinations in order, the last factor the fastest",
+                    first + i
+                )),
+            }
         })
     })?;
     Ok((count, std::array::from_fn(|factor| (NAMES[factor], sizes[1 + factor]))))
@@ -143,15 +146,6 @@ fn values(row: &[u8]) -> [i64; COLUMNS] {
     std::array::from_fn(|factor| {
         row.iter().skip(8 * factor).take(8).rev().fold(0, |value, &byte| value << 8 | i64::from(byte))
     })
-}
-
-/// The values of the item of this number.
-fn counted(mut index: usize, sizes: &[usize; COLUMNS]) -> [i64; COLUMNS] {
-    let mut values = [0; COLUMNS];
-    for (value, size) in values.iter_mut().zip(sizes).rev() {
-        (*value, index) = ((index % size) as i64, index / size);
-    }
-    values
 }
 
 impl Factored for Dsprites {

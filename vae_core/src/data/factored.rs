@@ -41,11 +41,8 @@ pub trait Factored: Data {
     }
 
     /// The values that make up the item of this number, one for each factor.
-    fn factors(&self, mut index: usize) -> Vec<usize> {
-        let mut values: Vec<usize> =
-            self.sizes().iter().rev().map(|&(_, size)| (index % size, index /= size).0).collect();
-        values.reverse();
-        values
+    fn factors(&self, index: usize) -> Vec<usize> {
+        combination(index, self.sizes().iter().map(|&(_, size)| size))
     }
 
     /// The numbers of `count` items, each value drawn uniformly; that of one factor may be fixed, as (factor, value).
@@ -64,6 +61,13 @@ pub trait Factored: Data {
         let mut item = || self.index(&sizes.iter().enumerate().map(|f| draw(f, random)).collect::<Vec<_>>());
         (0..count).map(|_| item()).collect()
     }
+}
+
+/// The values of the combination of this number, in the order of counting: the last of `sizes` changes fastest.
+pub(crate) fn combination(mut index: usize, sizes: impl DoubleEndedIterator<Item = usize>) -> Vec<usize> {
+    let mut values: Vec<usize> = sizes.rev().map(|size| (index % size, index /= size).0).collect();
+    values.reverse();
+    values
 }
 
 /// A batch of pictures: black, then each drawn over by `draw`, which gets its number and its pixels; and the values of its factors,

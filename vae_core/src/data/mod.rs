@@ -51,6 +51,7 @@ pub use binarize::binarize;
 pub use corrupt::Corruption;
 pub use dsprites::{Dsprites, dsprites};
 pub use factored::Factored;
+pub(crate) use factored::combination;
 pub use folder::{Fit, Folder, FolderConfig, Skipped, folder};
 pub use images::Images;
 pub use picture::Picture;

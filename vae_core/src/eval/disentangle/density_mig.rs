@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use super::{Gaps, codes::some, countable, counted};
 use crate::{
     Error, Result,
-    data::{Factored, Part},
+    data::{Factored, Part, combination},
     distributions::DiagonalGaussian,
     eval::anomaly::each_batch,
     models::Vae,
@@ -123,13 +123,9 @@ fn grid(data: &dyn Factored, sides: &[usize]) -> Result<Vec<usize>> {
     let count = sides.iter().try_fold(1usize, |count, side| count.checked_mul(*side));
     let count = countable("the grid of a DensityMig", count)?;
     let item = |i: usize| {
-        let mut rest = i;
-        let mut values: Vec<usize> = vec![0; sides.len()];
-        for (k, &(_, size)) in data.sizes().iter().enumerate().rev() {
-            values[k] = rest % sides[k] * size / sides[k];
-            rest /= sides[k];
-        }
-        data.index(&values)
+        let steps = combination(i, sides.iter().copied());
+        let sizes = data.sizes().iter().zip(sides);
+        data.index(&steps.iter().zip(sizes).map(|(step, ((_, size), side))| step * size / side).collect::<Vec<_>>())
     };
     (0..count).map(item).collect()
 }
