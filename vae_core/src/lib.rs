@@ -109,12 +109,12 @@ pub mod prelude {
         data::{self, Rehearsal},
     };
     pub use crate::objectives::{
-        BetaTcVae, Capacity, Criterion, Denoising, Elbo, FactorVae, FactorVaeConfig, Means, Objective, Sampling, Terms,
-        evaluate,
+        BetaTcVae, Capacity, Criterion, Denoising, Elbo, Estimator, FactorVae, FactorVaeConfig, FreeBits, Iwae, Means,
+        Objective, Per, Sampling, Terms, evaluate,
     };
     pub use crate::optim::{Adam, AdamConfig};
     pub use crate::random::Random;
-    pub use crate::train::{History, TrainConfig, Trainer};
+    pub use crate::train::{History, Schedule, TrainConfig, Trainer};
     pub use crate::viz::{self, Figure, Heatmap, ImageGrid, Plot, Rows, Table};
     pub use crate::{Error, Result};
 }

@@ -100,7 +100,7 @@ impl Options {
     /// The ELBO with the weight of its KL.
     pub(crate) fn elbo(&self, name: Name) -> Elbo {
         let beta = self.beta.unwrap_or(if name == Name::Beta { 4.0 } else { 1.0 });
-        Elbo { beta, warmup_epochs: self.warmup_epochs.unwrap_or(0.0) }
+        Elbo { beta, warmup_epochs: self.warmup_epochs.unwrap_or(0.0), ..Default::default() }
     }
 
     pub(crate) fn capacity(&self) -> Capacity {

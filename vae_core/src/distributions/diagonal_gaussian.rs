@@ -54,6 +54,11 @@ impl DiagonalGaussian {
         Self::standard(like.shape(), like.dtype(), like.device())
     }
 
+    /// Whether it was made as N(0, I), by [`DiagonalGaussian::standard`]; one whose parameters happen to be 0 was not.
+    pub fn is_standard(&self) -> bool {
+        self.standard
+    }
+
     /// The means μ, (B, D).
     pub fn mu(&self) -> &Tensor {
         &self.mu

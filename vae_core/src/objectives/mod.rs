@@ -10,6 +10,8 @@
 //! | [`Capacity`] | the ELBO with a KL that is held at a number of nats, which rises (Burgess et al. 2018) |
 //! | [`BetaTcVae`] | β-TCVAE: the KL in three parts, with a weight on the total correlation (Chen et al. 2018) |
 //! | [`FactorVae`] | FactorVAE: the ELBO and a total correlation that a discriminator tells (Kim & Mnih 2018) |
+//! | [`Iwae`] | a bound of several draws, which rises with their number (Burda et al. 2016), with gradients of less noise (DReG) |
+//! | [`FreeBits`] | the ELBO with some nats of the KL for free (Kingma et al. 2016) |
 //!
 //! [`evaluate`] has an objective's terms over a whole set.
 
@@ -19,6 +21,8 @@ mod denoising;
 mod elbo;
 mod evaluate;
 mod factor;
+mod free_bits;
+mod iwae;
 mod means;
 
 pub use beta_tc::{BetaTcVae, Sampling};
@@ -27,6 +31,8 @@ pub use denoising::{Criterion, Denoising};
 pub use elbo::Elbo;
 pub use evaluate::evaluate;
 pub use factor::{FactorVae, FactorVaeConfig};
+pub use free_bits::{FreeBits, Per};
+pub use iwae::{Estimator, Iwae};
 pub(crate) use means::Accumulator;
 pub use means::Means;
 
