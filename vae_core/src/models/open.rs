@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::{ConvVaeConfig, MlpVaeConfig, Vae, conditional_config::Stored};
 use crate::{Error, Result, io::storage};
 
-/// The model that [`Vae::save`] wrote, of any kind that this crate has or that was [`register`]ed.
+/// The model that [`Vae::save`] wrote, of any kind that this crate has or that was [`register`]ed; or that of a training's
+/// checkpoint, `last.safetensors`.
 ///
 /// ```
 /// use vae_core::prelude::*;
@@ -120,7 +121,12 @@ pub(super) fn open_as<C: Architecture>(path: &Path, device: &Device) -> Result<C
 
 /// Reads a file and sets the weights of the model that `make` builds of its configuration.
 fn opened<V: Vae + ?Sized>(path: &Path, make: impl FnOnce(&Value, u128) -> Result<Box<V>>) -> Result<Box<V>> {
-    let (tensors, stored) = storage::read(path)?;
+    let (mut tensors, mut stored) = storage::read(path)?;
+    if let Some(model) = stored.pointer("/identity/model").cloned() {
+        // A checkpoint of a training: the optimizer's numbers are beside the weights.
+        let own = |(name, tensor): (String, _)| Some((name.strip_prefix("model.")?.to_string(), tensor));
+        (tensors, stored) = (tensors.into_iter().filter_map(own).collect(), model);
+    }
     let vae = make(&stored, storage::count(tensors.values())).map_err(|error| Error::file(path, error.to_string()))?;
     storage::restore(vae.params(), &tensors, path)?;
     Ok(vae)
