@@ -40,11 +40,6 @@ pub enum PriorFamily {
 /// The standard deviation of the means of a mixture that was not trained; the variance of its parts is what is missing to 1.
 const SPREAD: f64 = 0.5;
 
-/// The names of a coupling's parameters begin with this, those of all priors with the first of its words.
-fn coupling_name(i: usize, layer: &str) -> String {
-    format!("prior.{i}.{layer}")
-}
-
 impl PriorFamily {
     /// Refuses what no prior can be made of, for codes of `latent` dimensions and items of so many numbers. Returns how many weights it
     /// has, biases left out, found without making any.
@@ -96,18 +91,12 @@ fn flow_weights(couplings: usize, hidden: &[usize], latent: usize) -> Result<u12
 /// The parameters of a prior, in the layers that compute with them.
 #[derive(Clone, Debug)]
 pub(super) enum Parts {
-    Mixture {
-        mu: Tensor,
-        log_var: Tensor,
-        logits: Tensor,
-    },
-    /// Of the pseudo-inputs, (K, …), or of their logits.
-    Vamp {
-        raw: Tensor,
-    },
-    RealNvp {
-        couplings: Vec<Stack>,
-    },
+    /// (K, D) twice, and (K,).
+    Mixture { mu: Tensor, log_var: Tensor, logits: Tensor },
+    /// The pseudo-inputs, (K, …), or their logits.
+    Vamp { raw: Tensor },
+    /// The networks, first to last.
+    RealNvp { couplings: Vec<Stack> },
 }
 
 impl Parts {
@@ -172,12 +161,12 @@ fn coupling(
     let (mut width, moved) = RealNvp::widths(i, latent);
     let mut stack = Stack::new();
     for (n, &next) in hidden.iter().enumerate() {
-        let name = coupling_name(i, &format!("fc{}", n + 1));
+        let name = format!("prior.{i}.fc{}", n + 1);
         stack = stack.push(Linear::new(params, &name, width, next, random, device)?, Activation::Relu);
         width = next;
     }
     let mut head = |layer: &str| -> Result<Linear> {
-        let name = coupling_name(i, layer);
+        let name = format!("prior.{i}.{layer}");
         let head = Linear::new(params, &name, width, moved, random, device)?;
         for part in ["weight", "bias"] {
             if let Some(var) = params.get(&format!("{name}.{part}")) {
@@ -190,11 +179,12 @@ fn coupling(
     Ok(stack.heads(mu, scale))
 }
 
-/// p(z) for `n` codes of a mixture's or a flow's parameters.
+/// A mixture's p(z), for `n` codes.
 pub(super) fn mixture(mu: &Tensor, log_var: &Tensor, logits: &Tensor, n: usize) -> Result<Box<dyn Distribution>> {
     Ok(Box::new(Mixture::weighted(DiagonalGaussian::new(mu.clone(), log_var.clone())?, logits, n)?))
 }
 
+/// A flow's p(z), for as many codes as the base has rows.
 pub(super) fn flow(couplings: &[Stack], base: DiagonalGaussian) -> Result<Box<dyn Distribution>> {
     let network = |stack: &Stack| -> Conditioner {
         let stack = stack.clone();

@@ -274,3 +274,78 @@ impl<V: Vae> Vae for WithPrior<V> {
         describe(KIND, &Stored { model: self.vae.config(), prior: self.family.clone() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::models::{MlpVae, MlpVaeConfig};
+
+    fn model(family: PriorFamily, latent: usize) -> WithPrior<MlpVae> {
+        let config = MlpVaeConfig { image: (1, 2, 3), hidden: vec![4], latent, ..Default::default() };
+        WithPrior::new(MlpVae::new(config, &Device::Cpu, 1).unwrap(), family, 1).unwrap()
+    }
+
+    /// The number of weights that is held against a file's is that of the prior, biases left out.
+    #[test]
+    fn weights_are_counted() {
+        for latent in [2, 3, 7] {
+            for family in [
+                PriorFamily::Mixture { components: 5 },
+                PriorFamily::Vamp { components: 5 },
+                PriorFamily::RealNvp { couplings: 1, hidden: vec![4] },
+                PriorFamily::RealNvp { couplings: 5, hidden: vec![4, 6] },
+            ] {
+                let vae = model(family.clone(), latent);
+                let own = vae.params.iter().filter(|(name, _)| name.starts_with("prior.") && !name.ends_with("bias"));
+                let own: usize = own.map(|(_, var)| var.elem_count()).sum();
+                assert_eq!(family.weights(latent, 6).unwrap(), own as u128, "{family:?} {latent}");
+            }
+        }
+    }
+
+    /// Whatever a file says of a model, the answer is a model or an error, and no gigabytes are made.
+    #[test]
+    fn hostile_configurations_are_refused() {
+        let good = model(PriorFamily::Vamp { components: 5 }, 2);
+        let most = good.params().count() as u128;
+        let answer = |path: &[&str], value: Value| {
+            let mut stored = good.config();
+            let place = path.iter().fold(&mut stored["config"], |place, name| &mut place[*name]);
+            *place = value;
+            build(&stored, most, &Device::Cpu).map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(answer(&["prior", "vamp", "components"], json!(5)), Ok(()));
+        let huge = u64::MAX;
+        let flow = |couplings: u64, hidden: Value| json!({ "real_nvp": { "couplings": couplings, "hidden": hidden } });
+        for (path, value, words) in [
+            (&["prior"][..], json!({ "vamp": { "components": 0 } }), "components of a prior must be 1 or more, got 0"),
+            (&["prior"], json!({ "vamp": { "components": huge } }), "weights, more than"),
+            (
+                &["prior"],
+                json!({ "vamp": { "components": 6 } }),
+                "its prior asks for 36 weights, but there are 30 numbers",
+            ),
+            (&["prior"], json!({ "mixture": { "components": huge } }), "weights, more than"),
+            (&["prior"], json!({ "mixture": { "components": 1_000_000 } }), "numbers"),
+            (&["prior"], json!({ "mixture": { "components": -1 } }), "cannot be read"),
+            (&["prior"], flow(0, json!([4])), "couplings of a RealNvp prior must be 1 to 1000, got 0"),
+            (&["prior"], flow(huge, json!([4])), "couplings of a RealNvp prior must be 1 to 1000"),
+            (&["prior"], flow(1000, json!([4])), "numbers"),
+            (&["prior"], flow(2, json!([])), "hidden layers of a RealNvp prior must be 1 to 1000, got 0"),
+            (&["prior"], flow(2, json!(vec![1; 1001])), "hidden layers of a RealNvp prior must be 1 to 1000, got 1001"),
+            (&["prior"], flow(2, json!([0])), "a hidden width of a RealNvp prior must be 1 or more"),
+            (&["prior"], flow(2, json!([huge, huge, huge])), "weights, more than"),
+            (&["prior"], json!("jeffreys"), "cannot be read"),
+            (&["model"], good.config(), "has no other inside"),
+            (&["model"], json!({ "kind": "transformer" }), "expected a model of kind"),
+            (&["model"], json!([]), "expected a model with its configuration"),
+            (&["model", "config", "latent"], json!(huge), "weights"),
+            (&["model", "config", "latent"], json!(0), "latent of an MlpVae must be 1 or more"),
+        ] {
+            let said = answer(path, value.clone()).unwrap_err();
+            assert!(said.contains(words), "{path:?} {value}: {said}");
+        }
+    }
+}

@@ -102,7 +102,7 @@ fn gradients() -> Result<()> {
     gradients_are_those_of_differences(&named, || sum(exact.each_ref()))?;
     let (own, reference) = (sum(single.each_ref())?.backward()?, sum(exact.each_ref())?.backward()?);
     for ((name, own_var), var) in names.into_iter().zip(&single).zip(&exact) {
-        check::close(name, &double(own.get(own_var).unwrap()), reference.get(var).unwrap(), 1e-5)?;
+        check::close(name, double(own.get(own_var).unwrap()), reference.get(var).unwrap(), 1e-5)?;
     }
     Ok(())
 }

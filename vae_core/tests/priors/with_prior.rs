@@ -153,7 +153,7 @@ fn gradients() -> Result<()> {
         crate::gradients_are_those_of_differences(&vars, in_double)?;
         let (own, reference) = (nn::backward(&loss(&vae, x.clone())?)?, in_double()?.backward()?);
         for ((name, var), (_, exact)) in vae.params().iter().zip(vars) {
-            check::close(name, &crate::double(&own.get(var)?.unwrap()), reference.get(exact).unwrap(), 1e-4)?;
+            check::close(name, crate::double(&own.get(var)?.unwrap()), reference.get(exact).unwrap(), 1e-4)?;
         }
     }
     Ok(())
@@ -169,7 +169,7 @@ fn gradient_reaches_pseudo_inputs() -> Result<()> {
     let gradient = |term: &Tensor| nn::backward(term)?.get(raw);
     let of_kl = gradient(&terms.kl)?.unwrap();
     assert!(numbers(&of_kl.flatten_from(1)?.abs()?.sum(1)?).iter().all(|&size| size > 1e-6));
-    check::close("of the loss", &gradient(&terms.loss)?.unwrap(), &of_kl, 1e-7)?;
+    check::close("of the loss", gradient(&terms.loss)?.unwrap(), &of_kl, 1e-7)?;
     assert!(gradient(&terms.reconstruction)?.is_none());
     Ok(())
 }
