@@ -94,11 +94,13 @@ pub mod prelude {
     pub use crate::candle::{DType, Device, Shape, Tensor, Var};
     pub use crate::check;
     pub use crate::data::{Batch, Corruption, Data, Dataset, Fit, Folder, FolderConfig, Images, Picture, binarize};
-    pub use crate::distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Distribution, Gaussian};
+    pub use crate::distributions::{
+        Bernoulli, ContinuousBernoulli, DiagonalGaussian, Distribution, Gaussian, Mixture, RealNvp,
+    };
     pub use crate::eval::{self, Detector, DetectorConfig, Ranking, Score, Threshold, likelihood, scores};
     pub use crate::models::{
         Condition, ConditionalVae, ConditionalVaeConfig, ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Network,
-        Observation, Prior, Told, Vae,
+        Observation, Prior, PriorFamily, Told, Vae, WithPrior,
     };
     pub use crate::nn::{
         Activation, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, CustomLayer, Layer, LayerNorm,
