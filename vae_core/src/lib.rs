@@ -25,7 +25,7 @@
 //! | [`optim`] | Adam |
 //! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
-//! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors, disentanglement |
+//! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors, disentanglement, collapse |
 //! | [`viz`] | figures that a notebook shows and a file keeps |
 //! | [`notebook`] | loaders that say what they found; comparisons for check cells and exercises |
 //!
@@ -95,7 +95,9 @@ pub mod prelude {
     pub use crate::check;
     pub use crate::data::{Batch, Corruption, Data, Dataset, Fit, Folder, FolderConfig, Images, Picture, binarize};
     pub use crate::distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Distribution, Gaussian};
-    pub use crate::eval::{self, Detector, DetectorConfig, Ranking, Score, Threshold, scores};
+    pub use crate::eval::{
+        self, Collapse, CollapseConfig, Detector, DetectorConfig, Ranking, Score, Threshold, collapse, scores,
+    };
     pub use crate::models::{
         Condition, ConditionalVae, ConditionalVaeConfig, ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Network,
         Observation, Prior, Told, Vae,
@@ -110,7 +112,7 @@ pub mod prelude {
     };
     pub use crate::objectives::{
         BetaTcVae, Capacity, Criterion, Denoising, Elbo, FactorVae, FactorVaeConfig, Means, Objective, Sampling, Terms,
-        evaluate,
+        effective_beta, evaluate,
     };
     pub use crate::optim::{Adam, AdamConfig};
     pub use crate::random::Random;

@@ -11,11 +11,12 @@
 //! | [`BetaTcVae`] | β-TCVAE: the KL in three parts, with a weight on the total correlation (Chen et al. 2018) |
 //! | [`FactorVae`] | FactorVAE: the ELBO and a total correlation that a discriminator tells (Kim & Mnih 2018) |
 //!
-//! [`evaluate`] has an objective's terms over a whole set.
+//! [`evaluate`] has an objective's terms over a whole set; [`effective_beta`] tells which β a loss has in truth.
 
 mod beta_tc;
 mod capacity;
 mod denoising;
+mod effective_beta;
 mod elbo;
 mod evaluate;
 mod factor;
@@ -24,6 +25,7 @@ mod means;
 pub use beta_tc::{BetaTcVae, Sampling};
 pub use capacity::Capacity;
 pub use denoising::{Criterion, Denoising};
+pub use effective_beta::{EffectiveBeta, effective_beta};
 pub use elbo::Elbo;
 pub use evaluate::evaluate;
 pub use factor::{FactorVae, FactorVaeConfig};
