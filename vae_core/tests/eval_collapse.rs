@@ -156,16 +156,18 @@ fn diagnoses_by_numbers() {
     let fitting = |dimensions: &[[f64; 3]], noise: f64| Known { noise, ..known(dimensions) };
 
     assert_eq!(diagnoses(&glanced_at(&fitting(&[awake; 3], 0.06))), [Healthy]);
-    let found = glanced_at(&fitting(&[awake, asleep, asleep], 1.0));
+    let found = glanced_at(&fitting(&[awake, asleep, asleep, awake], 0.7));
     assert_eq!(diagnoses(&found), [Pruned, Healthy], "{found}");
-    assert!(found.report().contains("2 of 3 dimensions are asleep: their posterior is the prior"), "{found}");
+    assert!(found.report().contains("2 of 4 dimensions are asleep: their posterior is the prior"), "{found}");
 
     let found = glanced_at(&Known { used: 0.0, ..known(&[asleep; 3]) });
     assert_eq!(diagnoses(&found), [Collapsed], "{found}");
     close("worth of a code that is not used", found.code_worth(), 0.0, 1e-9);
 
+    let found = glanced_at(&fitting(&[awake, asleep, asleep], 0.7));
+    assert_eq!(diagnoses(&found), [HardlyUsed, Pruned], "{found}");
     let found = glanced_at(&Known { used: 0.0, ..known(&[[0.0, 0.0, 1.0]; 3]) });
-    assert_eq!(diagnoses(&found), [ConstantEncoder, Collapsed], "{found}");
+    assert_eq!(diagnoses(&found), [ConstantEncoder], "{found}");
     let found = glanced_at(&Known { used: 0.0, ..known(&[[0.01, 3.0, 1.0]; 3]) });
     assert_eq!(diagnoses(&found), [Collapsed, Wasted], "{found}");
     assert!(found.report().contains("13.5"), "{found}"); // 3 · 3²/2

@@ -35,12 +35,13 @@
 //! ```
 
 mod aggregate;
+mod findings;
 mod measure;
 mod report;
 
 use serde::Serialize;
 
-pub use report::{Diagnosis, Finding};
+pub use findings::{Diagnosis, Finding};
 
 use super::MeanError;
 use crate::{Error, Result, data::Data, models::Vae};
