@@ -25,7 +25,7 @@
 //! | [`optim`] | Adam |
 //! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
-//! | [`eval`] | how good a model is: errors of reconstructions, log-likelihood, anomaly scores, AUROC, thresholds, detectors, disentanglement |
+//! | [`eval`] | how good a model is: errors of reconstructions, log-likelihood, collapse, anomaly scores, AUROC, thresholds, detectors, disentanglement |
 //! | [`viz`] | figures that a notebook shows and a file keeps |
 //! | [`notebook`] | loaders that say what they found; comparisons for check cells and exercises |
 //!
@@ -97,7 +97,10 @@ pub mod prelude {
     pub use crate::distributions::{
         Bernoulli, ContinuousBernoulli, DiagonalGaussian, Distribution, Gaussian, Mixture, RealNvp,
     };
-    pub use crate::eval::{self, Detector, DetectorConfig, Ranking, Score, Threshold, likelihood, scores};
+    pub use crate::eval::{
+        self, Collapse, CollapseConfig, Detector, DetectorConfig, Ranking, Score, Threshold, collapse, likelihood,
+        scores,
+    };
     pub use crate::models::{
         Condition, ConditionalVae, ConditionalVaeConfig, ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Network,
         Observation, Prior, PriorFamily, Told, Vae, WithPrior,
@@ -112,7 +115,7 @@ pub mod prelude {
     };
     pub use crate::objectives::{
         BetaTcVae, Capacity, Criterion, Denoising, Elbo, Estimator, FactorVae, FactorVaeConfig, FreeBits, Iwae, Means,
-        Objective, Per, Sampling, Terms, evaluate,
+        Objective, Per, Sampling, Terms, effective_beta, evaluate,
     };
     pub use crate::optim::{Adam, AdamConfig};
     pub use crate::random::Random;

@@ -101,6 +101,24 @@ fn codes_of(mu: &[[f32; 2]; 2], values: Vec<usize>) -> Result<Codes> {
     Codes::new(&Tensor::new(mu, &CPU)?, &[("x", values)])
 }
 
+fn beta(objective: &dyn Objective, vae: &dyn Vae) -> Result<()> {
+    effective_beta(objective, vae, &images(9).batch(&[0, 1, 2])?, 1).map(drop)
+}
+
+/// Has forgotten what it is for.
+struct KlOnly;
+
+impl Objective for KlOnly {
+    fn terms(&self, vae: &dyn Vae, batch: &Batch, epoch: f64, noise: &mut Random) -> Result<Terms> {
+        let terms = Elbo::default().terms(vae, batch, epoch, noise)?;
+        Ok(Terms::new(terms.kl.clone(), terms.reconstruction, terms.kl, 1.0))
+    }
+
+    fn config(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+}
+
 /// Has a loss for a critic, and no critic.
 struct Critical;
 
@@ -288,6 +306,17 @@ fn rows() -> Vec<(&'static str, Row)> {
         ("a grid of one value a factor", |_| {
             let settings = DensityMig { values: 1, ..Default::default() };
             disentangle::density_mig(&flat(), &sprites()?, &settings, &mut Random::new(1)).map(drop)
+        }),
+        ("a collapse judged by one item", |_| collapse(&vae(), &images(1), &CollapseConfig::default()).map(drop)),
+        ("an aggregate posterior of one item", |_| {
+            collapse(&vae(), &images(9), &CollapseConfig { items: 1, seed: 0 }).map(drop)
+        }),
+        ("the effective β of a loss without a reconstruction", |_| beta(&KlOnly, &vae())),
+        ("the effective β where the KL has no gradient", |_| {
+            let vae = vae();
+            let zeros = |(name, var): (&str, &Var)| Ok::<_, Error>((name.to_string(), var.zeros_like()?));
+            vae.params().restore(&vae.params().iter().map(zeros).collect::<Result<_>>()?)?;
+            beta(&Elbo::default(), &vae)
         }),
         ("the standard error of a single run", |_| eval::mean_error(&[0.5]).map(drop)),
         ("images of another shape, encoded", |_| vae().encode(&tensor((2, 1, 5, 4), 0.5)).map(drop)),

@@ -18,6 +18,7 @@ mod mlp;
 mod networks;
 mod observation;
 mod open;
+mod output_bias;
 mod prior_family;
 mod summary;
 mod vae;
