@@ -207,6 +207,22 @@ fn rows() -> Vec<(&'static str, Row)> {
         ("a learning rate of −1", |_| fit(|trainer| trainer.learning_rate(-1.0))),
         ("a learning rate of NaN", |_| fit(|trainer| trainer.learning_rate(f64::NAN))),
         ("β of −1", |_| fit_on(Elbo { beta: -1.0, ..Default::default() })),
+        ("an ELBO of no draws", |_| fit_on(Elbo { samples: 0, ..Default::default() })),
+        ("a β that begins anew before it is warm", |_| {
+            fit_on(Elbo { warmup_epochs: 4.0, cycle_epochs: 2.0, ..Default::default() })
+        }),
+        ("several draws of a mixture of corruptions", |_| {
+            let elbo = Elbo { samples: 3, ..Default::default() };
+            fit_on(Denoising { elbo, criterion: Criterion::Mixture { draws: 2 }, ..Default::default() })
+        }),
+        ("an IWAE of no draws", |_| fit_on(Iwae { samples: 0, ..Default::default() })),
+        ("free nats of −1", |_| fit_on(FreeBits { nats: -1.0, ..Default::default() })),
+        ("free nats per dimension of a prior without dimensions", |_| {
+            let mut vae = WithPrior::new(vae(), PriorFamily::Mixture { components: 3 }, 1)?;
+            Trainer::new(FreeBits::default()).quiet().fit(&mut vae, &images(9)).map(drop)
+        }),
+        ("a schedule of no epochs", |_| fit(|trainer| trainer.schedule(Schedule::Cosine { epochs: 0.0 }))),
+        ("a bias from no images", |_| vae().set_output_bias(&images(0))),
         ("a capacity of −1 nats", |_| fit_on(Capacity { capacity: -1.0, ..Default::default() })),
         ("β of −1 for the total correlation", |_| {
             fit_on(BetaTcVae { beta: -1.0, dataset: 9, ..Default::default() })

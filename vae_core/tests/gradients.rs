@@ -94,11 +94,14 @@ fn objectives_and_models() {
     let corruption = Corruption::Gaussian { std: 0.3 };
     let elbo = Elbo { beta: 0.7, warmup_epochs: 4.0, ..Default::default() };
     let beta_tc = BetaTcVae { alpha: 0.5, beta: 3.0, gamma: 2.0, dataset: 50, sampling: Sampling::Stratified };
-    let objectives: [&dyn Objective; 6] = [
+    let objectives: [&dyn Objective; 9] = [
         &elbo,
         &Capacity { gamma: 3.0, capacity: 9.0, epochs: 2.0 },
         &beta_tc,
         &BetaTcVae { sampling: Sampling::Weighted, ..beta_tc },
+        &Elbo { samples: 3, ..elbo },
+        &Iwae { samples: 3, ..Default::default() },
+        &FreeBits { nats: 0.02, per: Per::Dimension },
         &Denoising { corruption, elbo, criterion: Criterion::Plain },
         &Denoising { corruption, elbo, criterion: Criterion::Mixture { draws: 3 } },
     ];

@@ -1,13 +1,15 @@
-//! The objectives that look at more than one item at a time: what they compute on codes whose answer is known, and that a training
-//! with them is stopped and resumed bit for bit.
+//! The objectives beyond the ELBO: what they compute where the answer is known, and that a training with them is stopped and resumed
+//! bit for bit.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod beta_tc;
 mod capacity;
 mod factor;
+mod free_bits;
 #[allow(dead_code)] // guests need more of it
 #[path = "../guests/harness.rs"]
 mod harness;
+mod iwae;
 
 use vae_core::prelude::*;
 
