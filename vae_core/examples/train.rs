@@ -389,8 +389,9 @@ fn begin<V: Vae>(
 ) -> Result<()> {
     let device = vae.device().clone();
     let images = || Ok::<_, Error>(sets(arguments, &device)?.train);
-    // What is resumed has its weights from the checkpoint.
-    let anew = arguments.resume.is_none() && !arguments.summary;
+    // A run that was stopped before its first checkpoint begins anew, whatever it is called with.
+    let has_weights = |folder: &PathBuf| folder.join("last.safetensors").exists();
+    let anew = !arguments.summary && !arguments.resume.as_ref().is_some_and(has_weights);
     if anew && arguments.output_bias {
         set_output_bias(&mut vae, &*images()?)?;
     }

@@ -27,7 +27,7 @@ fn model(seed: u64) -> MlpVae {
 }
 
 fn trainer(epochs: usize) -> Trainer {
-    Trainer::new(Elbo { warmup_epochs: 2.0, cycle_epochs: 3.0, ..Default::default() })
+    Trainer::new(Elbo { warmup_epochs: 2.0, cycle_epochs: 4.0, ..Default::default() })
         .schedule(Schedule::Cosine { epochs: 5.0 })
         .epochs(epochs)
         .batch_size(32)
