@@ -6,6 +6,7 @@
 //! cargo run --release -p vae_core --example train -- --model denoise --corrupt gaussian:0.2 --out runs/denoise
 //! cargo run --release -p vae_core --example train -- --data ~/Pictures/faces --size 48x64 --out runs/faces
 //! cargo run --release -p vae_core --example train -- --objective beta-tc --beta 6 --out runs/beta-tc
+//! cargo run --release -p vae_core --example train -- --objective dreg --samples 5 --binarize --schedule cosine --out runs/dreg
 //! ```
 //! | model | layers | trained on |
 //! |---|---|---|
@@ -21,8 +22,10 @@
 //! A conditional model may have a prior for each label (`--prior learned`), or an encoder that does without (`--told decoder`). The
 //! classes of a folder of pictures are its sub-folders; samples have the labels of the first test images.
 //!
-//! `--objective` names what is trained on: `elbo`, `beta`, `denoise`, `capacity`, `beta-tc` or `factor`, each with options
-//! of its own; an option of another one is refused.
+//! `--objective` names what is trained on: `elbo`, `beta`, `denoise`, `capacity`, `beta-tc`, `factor`, `iwae`, `dreg` or `free-bits`,
+//! each with options of its own; an option of another one is refused.
+//!
+//! Any model may have a prior that is trained with it: `--prior mixture`, `vamp` or `real-nvp`. `--schedule` lets the step size fall.
 //!
 //! `--corrupt` makes a denoiser of the others too: the encoder sees the corrupted image, the clean one is scored, and
 //! the KL stays in the loss.
@@ -74,19 +77,35 @@ struct Arguments {
     /// 512 for denoise; conv has none].
     #[arg(long, value_delimiter = ',', value_parser = positive)]
     hidden: Option<Vec<usize>>,
+    /// Between fully connected layers [default: relu].
+    #[arg(long, value_enum)]
+    activation: Option<Between>,
+    /// Begin with a decoder that says the mean of the training images.
+    #[arg(long)]
+    output_bias: bool,
     /// What the encoder's images go through: gaussian:0.2, salt-and-pepper:0.1, mask:10 or blur:1.0 [default:
     /// gaussian:0.2 for denoise, nothing for the others].
     #[arg(long)]
     corrupt: Option<Corruption>,
-    /// The prior of a conditional model's codes: N(0, I), or one learned for each label [default: standard].
+    /// The prior of the codes: N(0, I), or one that is trained with the model; `learned`, a Gaussian for each label, is for
+    /// conditional models [default: standard].
     #[arg(long, value_enum)]
     prior: Option<PriorKind>,
+    /// How many Gaussians a mixture has, or pseudo-inputs a VampPrior [default: 500].
+    #[arg(long, value_parser = positive)]
+    components: Option<usize>,
     /// Which half of a conditional model is told the label [default: both].
     #[arg(long, value_enum)]
     told: Option<ToldKind>,
     /// Adam's step size.
     #[arg(long, default_value_t = 1e-3, allow_negative_numbers = true)]
     learning_rate: f64,
+    /// How the step size changes over the epochs.
+    #[arg(long, value_enum, default_value = "constant")]
+    schedule: ScheduleKind,
+    /// After how many epochs the schedule has come to its end [default: the epochs of the run].
+    #[arg(long, value_parser = positive)]
+    schedule_epochs: Option<usize>,
     #[command(flatten)]
     #[serde(flatten)]
     objective: Options,
@@ -142,6 +161,53 @@ enum PriorKind {
     Standard,
     /// A Gaussian for each label.
     Learned,
+    /// A mixture of Gaussians.
+    Mixture,
+    /// A VampPrior: the mixture of the posteriors of pseudo-inputs, which begin as training images.
+    Vamp,
+    /// A Gaussian bent by six couplings.
+    RealNvp,
+}
+
+impl PriorKind {
+    /// The prior that knows no label; `None` for the two that are the model's own.
+    fn family(self, components: usize) -> Option<PriorFamily> {
+        match self {
+            Self::Standard | Self::Learned => None,
+            Self::Mixture => Some(PriorFamily::Mixture { components }),
+            Self::Vamp => Some(PriorFamily::Vamp { components }),
+            Self::RealNvp => Some(PriorFamily::RealNvp { couplings: 6, hidden: vec![128] }),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Between {
+    Relu,
+    LeakyRelu,
+    Tanh,
+}
+
+impl From<Between> for Activation {
+    fn from(between: Between) -> Self {
+        match between {
+            Between::Relu => Self::Relu,
+            Between::LeakyRelu => Self::LeakyRelu(0.01),
+            Between::Tanh => Self::Tanh,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ScheduleKind {
+    /// The same all the time.
+    Constant,
+    /// Half a cosine, down to 0.
+    Cosine,
+    /// The eight stages of Burda et al., each three times as long as the one before, down to a tenth.
+    Burda,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum, Serialize, Deserialize)]
@@ -186,7 +252,11 @@ pub(crate) fn program(words: impl Iterator<Item = std::ffi::OsString>) -> std::p
 /// What was given; when resuming, completed by what the earlier run was given.
 fn arguments(matches: &ArgMatches) -> Result<Arguments> {
     let now = Arguments::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
-    let Some(folder) = &now.resume else { return Ok(now) };
+    let Some(folder) = &now.resume else {
+        // Noted, so that a run that is prolonged keeps the schedule that it began with.
+        let schedule_epochs = now.schedule_epochs.or(Some(now.epochs));
+        return Ok(Arguments { schedule_epochs, ..now });
+    };
     let path = folder.join("arguments.json");
     let wrong = |problem: String| Error::File { path: path.clone(), problem };
     let text = std::fs::read_to_string(&path).map_err(|error| {
@@ -222,8 +292,17 @@ fn run(arguments: Arguments) -> Result<()> {
             "--hidden is for the models mlp, denoise and conditional; the layers of conv are fixed".into(),
         ));
     }
-    if !arguments.model.is_conditional() && (arguments.prior.is_some() || arguments.told.is_some()) {
-        return Err(Error::Argument("--prior and --told are for the models conditional and conditional-conv".into()));
+    let prior = arguments.prior.unwrap_or(PriorKind::Standard);
+    if !arguments.model.is_conditional() && (prior == PriorKind::Learned || arguments.told.is_some()) {
+        return Err(Error::Argument(
+            "--prior learned and --told are for the models conditional and conditional-conv".into(),
+        ));
+    }
+    if arguments.components.is_some() && !matches!(prior, PriorKind::Mixture | PriorKind::Vamp) {
+        return Err(Error::Argument("--components is for --prior mixture and --prior vamp".into()));
+    }
+    if conv && arguments.activation.is_some() {
+        return Err(Error::Argument("--activation is for fully connected layers; those of conv are fixed".into()));
     }
     let network = if conv {
         Network::Conv(match pictures {
@@ -232,21 +311,23 @@ fn run(arguments: Arguments) -> Result<()> {
         })
     } else {
         let hidden = arguments.hidden.clone().unwrap_or(hidden);
-        Network::Mlp(MlpVaeConfig { image, hidden, latent, ..Default::default() })
+        let activation = arguments.activation.map_or(MlpVaeConfig::default().activation, Activation::from);
+        Network::Mlp(MlpVaeConfig { image, hidden, latent, activation, ..Default::default() })
     };
     match network {
         network if arguments.model.is_conditional() => {
-            let prior = match arguments.prior {
-                Some(PriorKind::Learned) => Prior::Learned { hidden: vec![] },
-                Some(PriorKind::Standard) | None => Prior::Standard,
-            };
+            let prior = if prior == PriorKind::Learned { Prior::Learned { hidden: vec![] } } else { Prior::Standard };
             let told = if arguments.told == Some(ToldKind::Decoder) { Told::Decoder } else { Told::Both };
             let condition = Condition::Classes(classes(&arguments.data)?);
             let config = ConditionalVaeConfig { network, condition, prior, told };
-            choose(&arguments, ConditionalVae::new(config, &device, arguments.seed)?)
+            begin(&arguments, ConditionalVae::new(config, &device, arguments.seed)?, ConditionalVae::set_output_bias)
         }
-        Network::Conv(config) => choose(&arguments, ConvVae::new(config, &device, arguments.seed)?),
-        Network::Mlp(config) => choose(&arguments, MlpVae::new(config, &device, arguments.seed)?),
+        Network::Conv(config) => {
+            begin(&arguments, ConvVae::new(config, &device, arguments.seed)?, ConvVae::set_output_bias)
+        }
+        Network::Mlp(config) => {
+            begin(&arguments, MlpVae::new(config, &device, arguments.seed)?, MlpVae::set_output_bias)
+        }
     }
 }
 
@@ -311,6 +392,28 @@ fn sets(arguments: &Arguments, device: &Device) -> Result<Sets> {
     Ok(Sets { train: Box::new(train), test: Box::new(test), shown })
 }
 
+/// Chooses what the model begins with, and its prior.
+fn begin<V: Vae>(
+    arguments: &Arguments,
+    mut vae: V,
+    set_output_bias: impl Fn(&mut V, &dyn Data) -> Result<()>,
+) -> Result<()> {
+    let device = vae.device().clone();
+    let images = || Ok::<_, Error>(sets(arguments, &device)?.train);
+    // What is resumed has its weights from the checkpoint.
+    let anew = arguments.resume.is_none() && !arguments.summary;
+    if anew && arguments.output_bias {
+        set_output_bias(&mut vae, &*images()?)?;
+    }
+    let family = arguments.prior.and_then(|prior| prior.family(arguments.components.unwrap_or(500)));
+    let Some(family) = family else { return choose(arguments, vae) };
+    let mut vae = WithPrior::new(vae, family, arguments.seed)?;
+    if anew && matches!(vae.family(), PriorFamily::Vamp { .. }) {
+        vae.initialize(&*images()?, arguments.seed)?;
+    }
+    choose(arguments, vae)
+}
+
 /// Chooses the objective.
 fn choose(arguments: &Arguments, vae: impl Vae) -> Result<()> {
     let options = &arguments.objective;
@@ -337,6 +440,18 @@ fn choose(arguments: &Arguments, vae: impl Vae) -> Result<()> {
             let objective = options.factor(&vae, arguments.seed)?;
             train(arguments, vae, sets, objective, None)
         }
+        Name::Iwae | Name::Dreg => train(arguments, vae, sets, options.iwae(name), None),
+        Name::FreeBits => train(arguments, vae, sets, options.free_bits(), None),
+    }
+}
+
+/// How the step size changes.
+fn schedule(arguments: &Arguments) -> Schedule {
+    let epochs = arguments.schedule_epochs.unwrap_or(arguments.epochs) as f64;
+    match arguments.schedule {
+        ScheduleKind::Constant => Schedule::Constant,
+        ScheduleKind::Cosine => Schedule::Cosine { epochs },
+        ScheduleKind::Burda => Schedule::Burda { epochs },
     }
 }
 
@@ -359,6 +474,7 @@ fn train(
         epochs: arguments.epochs,
         batch_size: arguments.batch_size,
         adam: AdamConfig { learning_rate: arguments.learning_rate, ..Default::default() },
+        schedule: schedule(arguments),
         seed,
         validation: held_out(arguments, &*images),
         early_stopping: arguments.early_stopping,

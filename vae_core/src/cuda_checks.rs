@@ -16,6 +16,7 @@ pub const ALL: &[Check] = &[
     ("Bernoulli log-probability and mean", ops::bernoulli::check),
     ("Gaussian draw and KL", ops::gaussian::check),
     ("aggregate posterior", ops::aggregate::check),
+    ("mixture of Gaussians", ops::mixture::check),
     ("weighted terms", ops::weigh::check),
     ("noise", ops::noise::check),
     ("gathered images", ops::gather::check),

@@ -25,7 +25,7 @@
 //! | [`optim`] | Adam |
 //! | [`objectives`] | the loss with its terms in view: reconstruction, KL, β |
 //! | [`train`] | the loop: live lines, validation, checkpoints, exact resume |
-//! | [`eval`] | how good a model is: errors of reconstructions, anomaly scores, AUROC, thresholds, detectors, disentanglement |
+//! | [`eval`] | how good a model is: errors of reconstructions, log-likelihood, collapse, anomaly scores, AUROC, thresholds, detectors, disentanglement |
 //! | [`viz`] | figures that a notebook shows and a file keeps |
 //! | [`notebook`] | loaders that say what they found; comparisons for check cells and exercises |
 //!
@@ -94,11 +94,16 @@ pub mod prelude {
     pub use crate::candle::{DType, Device, Shape, Tensor, Var};
     pub use crate::check;
     pub use crate::data::{Batch, Corruption, Data, Dataset, Fit, Folder, FolderConfig, Images, Picture, binarize};
-    pub use crate::distributions::{Bernoulli, ContinuousBernoulli, DiagonalGaussian, Distribution, Gaussian};
-    pub use crate::eval::{self, Detector, DetectorConfig, Ranking, Score, Threshold, scores};
+    pub use crate::distributions::{
+        Bernoulli, ContinuousBernoulli, DiagonalGaussian, Distribution, Gaussian, Mixture, RealNvp,
+    };
+    pub use crate::eval::{
+        self, Collapse, CollapseConfig, Detector, DetectorConfig, Ranking, Score, Threshold, collapse, likelihood,
+        scores,
+    };
     pub use crate::models::{
         Condition, ConditionalVae, ConditionalVaeConfig, ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Network,
-        Observation, Prior, Told, Vae,
+        Observation, Prior, PriorFamily, Told, Vae, WithPrior,
     };
     pub use crate::nn::{
         Activation, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, CustomLayer, Layer, LayerNorm,
@@ -109,12 +114,12 @@ pub mod prelude {
         data::{self, Rehearsal},
     };
     pub use crate::objectives::{
-        BetaTcVae, Capacity, Criterion, Denoising, Elbo, FactorVae, FactorVaeConfig, Means, Objective, Sampling, Terms,
-        evaluate,
+        BetaTcVae, Capacity, Criterion, Denoising, Elbo, Estimator, FactorVae, FactorVaeConfig, FreeBits, Iwae, Means,
+        Objective, Per, Sampling, Terms, effective_beta, evaluate,
     };
     pub use crate::optim::{Adam, AdamConfig};
     pub use crate::random::Random;
-    pub use crate::train::{History, TrainConfig, Trainer};
+    pub use crate::train::{History, Schedule, TrainConfig, Trainer};
     pub use crate::viz::{self, Figure, Heatmap, ImageGrid, Plot, Rows, Table};
     pub use crate::{Error, Result};
 }

@@ -41,8 +41,11 @@ use rand::{Rng, RngCore};
 
 use crate::{
     Result,
-    ops::noise::{Kind, fill, generator, noise, positions},
+    ops::noise::{Kind, fill, generator, noise, noise_of_rows, positions},
 };
+
+/// Places from one row to the next where rows are drawn [apart](Random::apart).
+const PLACES: u64 = 1 << 31;
 
 /// A seeded generator of uniform and normal numbers.
 #[derive(Clone, Debug)]
@@ -50,8 +53,18 @@ pub struct Random {
     seed: [u8; 32],
     /// How many blocks and scalars have been drawn from this stream.
     drawn: u64,
-    /// Whether all rows of a tensor are one draw.
-    alike: bool,
+    rows: Rows,
+}
+
+/// How the rows of a tensor are drawn.
+#[derive(Clone, Copy, Debug)]
+enum Rows {
+    /// One after the other.
+    Together,
+    /// All as one draw.
+    Alike,
+    /// Each from places of its own, the first one that of this number.
+    Apart(u64),
 }
 
 impl Random {
@@ -59,7 +72,7 @@ impl Random {
     pub fn new(seed: u64) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        Self { seed: bytes, drawn: 0, alike: false }
+        Self { seed: bytes, drawn: 0, rows: Rows::Together }
     }
 
     /// The child number `index`: the same for the same parent and index, wherever the parent stands, and independent of
@@ -69,7 +82,7 @@ impl Random {
         let mut parent = generator(self.seed, 1 << 63 | index);
         let mut seed = [0; 32];
         parent.fill_bytes(&mut seed);
-        Self { seed, drawn: 0, alike: false }
+        Self { seed, drawn: 0, rows: Rows::Together }
     }
 
     /// The next `count` positions of the generator: the first of them.
@@ -101,7 +114,23 @@ impl Random {
     /// ```
     #[must_use]
     pub fn alike(self) -> Self {
-        Self { alike: true, ..self }
+        Self { rows: Rows::Alike, ..self }
+    }
+
+    /// A generator of which each row of a tensor has draws of its own, that depend on its number alone, `first` for the first row:
+    /// what comes of an item then depends neither on the items beside it nor on how all are batched, and items are independent.
+    ///
+    /// ```
+    /// use vae_core::{candle::Device, random::Random};
+    ///
+    /// let rows = Random::new(1).apart(0).normal((3, 2), &Device::Cpu)?.to_vec2::<f32>()?;
+    /// let last = Random::new(1).apart(2).normal((1, 2), &Device::Cpu)?.to_vec2::<f32>()?;
+    /// assert!(rows[0] != rows[1] && rows[1] != rows[2] && rows[2] == last[0]);
+    /// # Ok::<(), vae_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn apart(self, first: usize) -> Self {
+        Self { rows: Rows::Apart(first as u64), ..self }
     }
 
     /// A float32 tensor of draws from U[0, 1).
@@ -115,12 +144,19 @@ impl Random {
     }
 
     fn tensor(&mut self, kind: Kind, shape: Shape, device: &Device) -> Result<Tensor> {
-        if std::mem::take(&mut self.alike) {
-            let row = self.tensor(kind, shape.dims().get(1..).unwrap_or_default().into(), device);
-            self.alike = true;
-            return Ok(row?.broadcast_as(shape)?.contiguous()?);
+        let row = || Shape::from(shape.dims().get(1..).unwrap_or_default());
+        match self.rows {
+            Rows::Together => noise(kind, self.seed, self.advance(positions(shape.elem_count())), shape, device),
+            Rows::Alike => {
+                let row = row();
+                let one = noise(kind, self.seed, self.advance(positions(row.elem_count())), row, device)?;
+                Ok(one.broadcast_as(shape)?.contiguous()?)
+            }
+            Rows::Apart(first) => {
+                let position = self.advance(positions(row().elem_count()));
+                noise_of_rows(kind, self.seed, first * PLACES + position, PLACES, shape, device)
+            }
         }
-        noise(kind, self.seed, self.advance(positions(shape.elem_count())), shape, device)
     }
 
     /// An integer drawn uniformly from `0..n`; 0 when `n` is 0 or 1.

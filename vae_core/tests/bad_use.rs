@@ -83,6 +83,10 @@ fn conditional(classes: usize) -> Result<ConditionalVae> {
     ConditionalVae::new(ConditionalVaeConfig { condition, ..Default::default() }, &CPU, 1)
 }
 
+fn with_prior(vae: impl Vae, family: PriorFamily) -> Result<()> {
+    WithPrior::new(vae, family, 1).map(drop)
+}
+
 /// A model of sprites of 16×16 pixels.
 fn flat() -> MlpVae {
     MlpVae::new(MlpVaeConfig { image: (1, 16, 16), ..config() }, &CPU, 1).unwrap()
@@ -95,6 +99,24 @@ fn sprites() -> Result<data::Sprites> {
 /// Two codes, and the values of one factor.
 fn codes_of(mu: &[[f32; 2]; 2], values: Vec<usize>) -> Result<Codes> {
     Codes::new(&Tensor::new(mu, &CPU)?, &[("x", values)])
+}
+
+fn beta(objective: &dyn Objective, vae: &dyn Vae) -> Result<()> {
+    effective_beta(objective, vae, &images(9).batch(&[0, 1, 2])?, 1).map(drop)
+}
+
+/// Has forgotten what it is for.
+struct KlOnly;
+
+impl Objective for KlOnly {
+    fn terms(&self, vae: &dyn Vae, batch: &Batch, epoch: f64, noise: &mut Random) -> Result<Terms> {
+        let terms = Elbo::default().terms(vae, batch, epoch, noise)?;
+        Ok(Terms::new(terms.kl.clone(), terms.reconstruction, terms.kl, 1.0))
+    }
+
+    fn config(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
 }
 
 /// Has a loss for a critic, and no critic.
@@ -223,6 +245,39 @@ fn rows() -> Vec<(&'static str, Row)> {
             conditional(10)?.given(&Tensor::new(&[1u32, 2, 3], &CPU)?)?.decode(&z).map(drop)
         }),
         ("a conditional model of no classes", |_| conditional(0).map(drop)),
+        ("a prior of no components", |_| with_prior(vae(), PriorFamily::Mixture { components: 0 })),
+        ("a VampPrior as large as memory", |_| with_prior(vae(), PriorFamily::Vamp { components: usize::MAX })),
+        ("a flow of no couplings", |_| with_prior(vae(), PriorFamily::RealNvp { couplings: 0, hidden: vec![4] })),
+        ("a flow with a hidden layer of 0 units", |_| {
+            with_prior(vae(), PriorFamily::RealNvp { couplings: 2, hidden: vec![0] })
+        }),
+        ("a flow in one dimension", |_| {
+            let vae = MlpVae::new(MlpVaeConfig { latent: 1, ..config() }, &CPU, 1)?;
+            with_prior(vae, PriorFamily::RealNvp { couplings: 2, hidden: vec![4] })
+        }),
+        ("a VampPrior for an encoder that needs y", |_| {
+            with_prior(conditional(10)?, PriorFamily::Vamp { components: 3 })
+        }),
+        ("a learned prior around a learned prior", |_| {
+            let family = PriorFamily::Mixture { components: 3 };
+            with_prior(WithPrior::new(vae(), family.clone(), 1)?, family)
+        }),
+        ("pseudo-inputs that are to begin as no items", |_| {
+            let mut vae = WithPrior::new(vae(), PriorFamily::Vamp { components: 3 }, 1)?;
+            vae.initialize(&tensor((2, 1, 4, 4), 0.5).narrow(0, 0, 0)?, 1)
+        }),
+        ("logits of fewer parts than a mixture has", |_| {
+            let parts = DiagonalGaussian::standard((3, 2), DType::F32, &CPU)?;
+            Mixture::weighted(parts, &Tensor::zeros(2, DType::F32, &CPU)?, 1).map(drop)
+        }),
+        ("codes of more rows than a mixture is for", |_| {
+            let parts = DiagonalGaussian::standard((3, 2), DType::F32, &CPU)?;
+            Mixture::new(parts, 1)?.log_prob(&Tensor::zeros((4, 2), DType::F32, &CPU)?).map(drop)
+        }),
+        ("a coupling's network of another width", |_| {
+            let base = DiagonalGaussian::standard((1, 2), DType::F32, &CPU)?;
+            RealNvp::new(base, vec![Box::new(|a| Ok(a.clone()))])?.mean().map(drop)
+        }),
         ("a kind of model registered that there is", |_| models::register("mlp", |_, _| Ok(Box::new(vae())))),
         ("holding out more images than there are", |_| fit(|trainer| trainer.validation(20))),
         ("images with NaN, scored", |_| score(&tensor((1, 1, 4, 4), f32::NAN))),
@@ -251,6 +306,17 @@ fn rows() -> Vec<(&'static str, Row)> {
         ("a grid of one value a factor", |_| {
             let settings = DensityMig { values: 1, ..Default::default() };
             disentangle::density_mig(&flat(), &sprites()?, &settings, &mut Random::new(1)).map(drop)
+        }),
+        ("a collapse judged by one item", |_| collapse(&vae(), &images(1), &CollapseConfig::default()).map(drop)),
+        ("an aggregate posterior of one item", |_| {
+            collapse(&vae(), &images(9), &CollapseConfig { items: 1, seed: 0 }).map(drop)
+        }),
+        ("the effective β of a loss without a reconstruction", |_| beta(&KlOnly, &vae())),
+        ("the effective β where the KL has no gradient", |_| {
+            let vae = vae();
+            let zeros = |(name, var): (&str, &Var)| Ok::<_, Error>((name.to_string(), var.zeros_like()?));
+            vae.params().restore(&vae.params().iter().map(zeros).collect::<Result<_>>()?)?;
+            beta(&Elbo::default(), &vae)
         }),
         ("the standard error of a single run", |_| eval::mean_error(&[0.5]).map(drop)),
         ("images of another shape, encoded", |_| vae().encode(&tensor((2, 1, 5, 4), 0.5)).map(drop)),

@@ -117,7 +117,7 @@ fn terms_match_the_formulas() {
     let scalar = |t: &Tensor| f64::from(t.to_scalar::<f32>().unwrap());
 
     let mut objective = denoising(Criterion::Plain);
-    objective.elbo = Elbo { beta: 0.7, warmup_epochs: 4.0 };
+    objective.elbo = Elbo { beta: 0.7, warmup_epochs: 4.0, ..Default::default() };
     let terms = objective.terms(&vae, &batch, 2.0, &mut Random::new(4)).unwrap();
     let mut noise = Random::new(4);
     let q = vae.encode(&NOISE.apply(&batch.x, &mut noise).unwrap()).unwrap();

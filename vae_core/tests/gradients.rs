@@ -92,7 +92,7 @@ fn check(vae: &dyn Vae, double: &Double, objective: &dyn Objective, random: &mut
 #[test]
 fn objectives_and_models() {
     let corruption = Corruption::Gaussian { std: 0.3 };
-    let elbo = Elbo { beta: 0.7, warmup_epochs: 4.0 };
+    let elbo = Elbo { beta: 0.7, warmup_epochs: 4.0, ..Default::default() };
     let beta_tc = BetaTcVae { alpha: 0.5, beta: 3.0, gamma: 2.0, dataset: 50, sampling: Sampling::Stratified };
     let objectives: [&dyn Objective; 6] = [
         &elbo,

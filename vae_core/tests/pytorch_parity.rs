@@ -206,7 +206,7 @@ fn the_objectives_are_these_terms() {
     for name in CASES {
         let x = safetensors::load(Path::new(FIXTURES).join(format!("{name}.safetensors")), &CPU).unwrap()["x"].clone();
         let (model, beta) = case(name);
-        let (vae, elbo) = (model.vae(), Elbo { beta, warmup_epochs: 0.0 });
+        let (vae, elbo) = (model.vae(), Elbo { beta, warmup_epochs: 0.0, ..Default::default() });
         let batch = Batch { x: x.clone(), y: None };
         for (objective, corrupt) in
             [(&elbo as &dyn Objective, false), (&Denoising { corruption, elbo, criterion: Criterion::Plain }, true)]

@@ -27,7 +27,7 @@ fn model(seed: u64) -> MlpVae {
 }
 
 fn trainer(epochs: usize) -> Trainer {
-    Trainer::new(Elbo { beta: 1.0, warmup_epochs: 2.0 })
+    Trainer::new(Elbo { beta: 1.0, warmup_epochs: 2.0, ..Default::default() })
         .epochs(epochs)
         .batch_size(32)
         .seed(5)
@@ -255,7 +255,9 @@ fn nonsense_is_refused() {
 fn elbo_matches_the_formula() {
     let vae = model(3);
     let batch = images(40).batch(&(0..40).collect::<Vec<_>>()).unwrap();
-    let terms = Elbo { beta: 0.7, warmup_epochs: 0.0 }.terms(&vae, &batch, 0.0, &mut Random::new(4)).unwrap();
+    let terms = Elbo { beta: 0.7, warmup_epochs: 0.0, ..Default::default() }
+        .terms(&vae, &batch, 0.0, &mut Random::new(4))
+        .unwrap();
     let written_out = || -> Result<[f32; 3]> {
         let q = vae.encode(&batch.x)?;
         let epsilon = Random::new(4).normal((40, 3), &CPU)?;

@@ -20,6 +20,12 @@ pub(crate) enum Name {
     BetaTc,
     /// FactorVAE: a total correlation that a discriminator tells.
     Factor,
+    /// The importance-weighted bound of several draws.
+    Iwae,
+    /// The same with the doubly reparameterized gradient.
+    Dreg,
+    /// The ELBO with some nats of each dimension's KL for free.
+    FreeBits,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum, Serialize, Deserialize)]
@@ -43,6 +49,15 @@ pub(crate) struct Options {
     /// Over how many epochs the weight of the KL rises from 0 [default: 0].
     #[arg(long, allow_negative_numbers = true)]
     warmup_epochs: Option<f64>,
+    /// After how many epochs the rise of that weight begins anew; 0 for never [default: 0].
+    #[arg(long, allow_negative_numbers = true)]
+    cycle_epochs: Option<f64>,
+    /// How many draws a step makes of each image's code [default: 1; 5 for iwae and dreg].
+    #[arg(long, value_parser = crate::positive)]
+    samples: Option<usize>,
+    /// For free-bits how many nats of each dimension's KL cost nothing [default: 0.25].
+    #[arg(long, allow_negative_numbers = true)]
+    nats: Option<f64>,
     /// For capacity the weight of the distance, for beta-tc that of the dimension-wise KL, for factor that of the total correlation
     /// [default: 1000, 1 and 10].
     #[arg(long, allow_negative_numbers = true)]
@@ -75,10 +90,13 @@ impl Options {
                 shown(name)
             )));
         }
-        use Name::{Beta, BetaTc, Capacity, Denoise, Elbo, Factor};
+        use Name::{Beta, BetaTc, Capacity, Denoise, Dreg, Elbo, Factor, FreeBits, Iwae};
         for (option, given, of) in [
             ("--beta", self.beta.is_some(), &[Elbo, Beta, Denoise, BetaTc][..]),
             ("--warmup-epochs", self.warmup_epochs.is_some(), &[Elbo, Beta, Denoise]),
+            ("--cycle-epochs", self.cycle_epochs.is_some(), &[Elbo, Beta, Denoise]),
+            ("--samples", self.samples.is_some(), &[Elbo, Beta, Denoise, Iwae, Dreg]),
+            ("--nats", self.nats.is_some(), &[FreeBits]),
             ("--gamma", self.gamma.is_some(), &[Capacity, BetaTc, Factor]),
             ("--capacity", self.capacity.is_some(), &[Capacity]),
             ("--capacity-epochs", self.capacity_epochs.is_some(), &[Capacity]),
@@ -100,7 +118,13 @@ impl Options {
     /// The ELBO with the weight of its KL.
     pub(crate) fn elbo(&self, name: Name) -> Elbo {
         let beta = self.beta.unwrap_or(if name == Name::Beta { 4.0 } else { 1.0 });
-        Elbo { beta, warmup_epochs: self.warmup_epochs.unwrap_or(0.0) }
+        let default = Elbo::default();
+        Elbo {
+            beta,
+            warmup_epochs: self.warmup_epochs.unwrap_or(default.warmup_epochs),
+            cycle_epochs: self.cycle_epochs.unwrap_or(default.cycle_epochs),
+            samples: self.samples.unwrap_or(default.samples),
+        }
     }
 
     pub(crate) fn capacity(&self) -> Capacity {
@@ -110,6 +134,17 @@ impl Options {
             capacity: self.capacity.unwrap_or(default.capacity),
             epochs: self.capacity_epochs.unwrap_or(default.epochs),
         }
+    }
+
+    pub(crate) fn iwae(&self, name: Name) -> Iwae {
+        let default = Iwae::default();
+        let estimator = if name == Name::Dreg { Estimator::DoublyReparameterized } else { default.estimator };
+        Iwae { samples: self.samples.unwrap_or(default.samples), estimator }
+    }
+
+    pub(crate) fn free_bits(&self) -> FreeBits {
+        let default = FreeBits::default();
+        FreeBits { nats: self.nats.unwrap_or(default.nats), ..default }
     }
 
     /// For so many images to train on.

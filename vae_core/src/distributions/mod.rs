@@ -3,6 +3,8 @@
 //! | type | is | parameters |
 //! |---|---|---|
 //! | [`DiagonalGaussian`] | q(z\|x), p(z) | `mu`, `log_var`: (B, D) |
+//! | [`Mixture`] | p(z), a sum of Gaussians | a `DiagonalGaussian` of (K, D), `logits`: (K,) |
+//! | [`RealNvp`] | p(z), a Gaussian bent by a flow | the networks of its couplings |
 //! | [`Bernoulli`] | p(x\|z), binary pixels | `logits`: (B, C, H, W) |
 //! | [`ContinuousBernoulli`] | p(x\|z), pixels in [0, 1] | `logits`: (B, C, H, W) |
 //! | [`Gaussian`] | p(x\|z), real pixels | `mu`, `log_var`: (B, C, H, W) |
@@ -15,11 +17,15 @@ mod bernoulli;
 mod continuous_bernoulli;
 mod diagonal_gaussian;
 mod gaussian;
+mod mixture;
+mod real_nvp;
 
 pub use bernoulli::Bernoulli;
 pub use continuous_bernoulli::ContinuousBernoulli;
 pub use diagonal_gaussian::DiagonalGaussian;
 pub use gaussian::Gaussian;
+pub use mixture::Mixture;
+pub use real_nvp::{Conditioner, RealNvp};
 
 use std::any::Any;
 
@@ -153,13 +159,7 @@ pub(crate) fn short_name<T: ?Sized>() -> &'static str {
 
 /// Refuses a tensor that has not the shape of the distribution's parameters.
 fn same_shape(what: &'static str, x: &Tensor, parameters: &Tensor) -> Result<()> {
-    if x.dtype() != parameters.dtype() {
-        let (expected, got) = (parameters.dtype(), x.dtype());
-        return Err(Error::argument(format!(
-            "{what}: expected type {expected:?}, that of the parameters, got {got:?}; convert with \
-             .to_dtype(DType::{expected:?})?"
-        )));
-    }
+    same_type(what, x, parameters)?;
     if x.dims() == parameters.dims() {
         return Ok(());
     }
@@ -168,6 +168,17 @@ fn same_shape(what: &'static str, x: &Tensor, parameters: &Tensor) -> Result<()>
         expected: format!("{:?}, the parameters' own", parameters.dims()),
         got: x.dims().to_vec(),
     })
+}
+
+/// Refuses a tensor of another type than the distribution's parameters.
+fn same_type(what: &'static str, x: &Tensor, parameters: &Tensor) -> Result<()> {
+    let (expected, got) = (parameters.dtype(), x.dtype());
+    if expected == got {
+        return Ok(());
+    }
+    Err(Error::argument(format!(
+        "{what}: expected type {expected:?}, that of the parameters, got {got:?}; convert with .to_dtype(DType::{expected:?})?"
+    )))
 }
 
 /// Refuses parameters without a batch dimension.

@@ -26,9 +26,10 @@
 
 use std::{fmt, str::FromStr};
 
-use candle_core::{D, DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::{likelihood::each_draw, weights::Weights};
 use crate::{
     Error, Result,
     data::{Data, pass},
@@ -220,23 +221,25 @@ fn squared_error(vae: &dyn Vae, x: &Tensor) -> Result<Tensor> {
 
 /// The scores that are means over draws from q(z|x), of items (B, …): (B,), float64.
 fn sampled(vae: &dyn Vae, x: &Tensor, score: Score, samples: usize, seed: u64) -> Result<Tensor> {
-    let (q, prior) = (vae.encode(x)?, vae.prior(x.dims()[0])?);
     let mut noise = Random::new(seed).alike();
+    if score == Score::NegativeLogLikelihood {
+        let mut weights: Vec<Weights> = (0..x.dims()[0]).map(|_| Weights::new(&[])).collect();
+        each_draw(vae, x, samples, noise, |log_weights| {
+            weights.iter_mut().zip(log_weights).for_each(|(weights, log_weight)| weights.add(log_weight));
+        })?;
+        return Ok(Tensor::new(weights.iter().map(|weights| -weights.log_mean()).collect::<Vec<_>>(), &Device::Cpu)?);
+    }
+    let (q, prior) = (vae.encode(x)?, vae.prior(x.dims()[0])?);
     let mut draws = Vec::with_capacity(samples);
     for _ in 0..samples {
         let z = q.sample(&mut noise)?.detach();
         let log_prob = || vae.decode(&z)?.log_prob(x);
         let value = match score {
-            Score::NegativeLogLikelihood => ((log_prob()? + prior.log_prob(&z)?)? - q.log_prob(&z)?)?,
             Score::NegativeElbo => (q.kl(&prior, &z)? - log_prob()?)?,
             Score::Kl => q.kl(&prior, &z)?,
             _ => log_prob()?.neg()?,
         };
         draws.push(value.detach().to_dtype(DType::F64)?);
     }
-    let draws = Tensor::stack(&draws, 1)?;
-    Ok(match score {
-        Score::NegativeLogLikelihood => (draws.log_sum_exp(D::Minus1)?.neg()? + (samples as f64).ln())?,
-        _ => draws.mean(1)?,
-    })
+    Ok(Tensor::stack(&draws, 1)?.mean(1)?)
 }

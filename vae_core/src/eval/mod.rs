@@ -2,25 +2,32 @@
 //!
 //! - [`recon`]: errors of reconstructions, PSNR, SSIM
 //! - [`anomaly`]: one number per image, larger the stranger; [`Score`] names them, [`scores`] computes them
+//! - [`mod@likelihood`]: log p(x) by importance sampling, with standard errors and effective sample sizes
 //! - [`neighbours`]: how far a code is from the codes of normal images
 //! - [`ranking`]: how well numbers tell two sets apart: AUROC, average precision, ROC curve, bootstrap intervals
 //! - [`threshold`]: where to draw the line for a stated false-positive rate; p-values
 //! - [`disentangle`]: whether each dimension of a code follows one factor of the data: MIG, FactorVAE metric, DCI, SAP, modularity
+//! - [`mod@collapse`]: what the code is used for: dimensions asleep, mutual information, aggregate posterior and prior, in words
 //! - [`mod@mean_error`]: means over seeds with their standard errors
 //! - [`detector`]: model, score and threshold in one file
 
 pub mod anomaly;
+pub mod collapse;
 pub mod detector;
 mod detector_file;
 pub mod disentangle;
+pub mod likelihood;
 pub mod mean_error;
 pub mod neighbours;
 pub mod ranking;
 pub mod recon;
 pub mod threshold;
+mod weights;
 
 pub use anomaly::{Score, error_map, scores};
+pub use collapse::{Collapse, CollapseConfig, Diagnosis, collapse};
 pub use detector::{Detector, DetectorConfig, Verdict};
+pub use likelihood::{Likelihood, likelihood, likelihood_watched};
 pub use mean_error::{MeanError, mean_error};
 pub use neighbours::{code_distances, codes};
 pub use ranking::{Interval, Ranking, RocPoint};

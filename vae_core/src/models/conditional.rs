@@ -49,6 +49,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    data::Data,
     distributions::{DiagonalGaussian, Distribution},
     nn::{Params, Stack},
     random::Random,
@@ -108,6 +109,15 @@ impl ConditionalVae {
         let y = told.then(|| self.y(x.dims().first().copied().unwrap_or(0))).transpose()?;
         let flat = matches!(self.config.network, super::Network::Mlp(_));
         self.networks.encode(x, y.as_ref(), flat)
+    }
+
+    /// Makes the decoder begin with the mean of the data: the bias of its last layer becomes what p(x|z) has that mean for, pixel by pixel or channel by channel.
+    /// For a model that was not trained yet; training goes on from there.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an empty set, [`Error::Shape`] for images of another shape.
+    pub fn set_output_bias(&mut self, data: &dyn Data) -> Result<()> {
+        self.networks.set_output_bias(data)
     }
 
     /// E\[x|z, y\] of every code under every y: (Z, D) and (Y,) or (Y, K) → (Z·Y, C, H, W), code after code: in a grid of Y

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     Result,
+    data::Data,
     distributions::{DiagonalGaussian, Distribution},
     nn::{Conv2d, ConvTranspose2d, Layer, Linear, Params, Stack},
     random::Random,
@@ -108,6 +109,15 @@ impl ConvVae {
     /// another type than the weights'.
     pub fn encode(&self, x: &Tensor) -> Result<DiagonalGaussian> {
         self.networks.encode(x, None, false)
+    }
+
+    /// Makes the decoder begin with the mean of the data: the bias of its last layer becomes what p(x|z) has that mean for, channel by channel.
+    /// For a model that was not trained yet; training goes on from there.
+    ///
+    /// # Errors
+    /// [`Error::Argument`](crate::Error::Argument) for an empty set, [`Error::Shape`](crate::Error::Shape) for images of another shape.
+    pub fn set_output_bias(&mut self, data: &dyn Data) -> Result<()> {
+        self.networks.set_output_bias(data)
     }
 
     /// The layers of the encoder up to the flattened features, for a look at what each makes of an image.

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    data::Data,
     distributions::{DiagonalGaussian, Distribution},
     nn::{Activation, Layer, Linear, Params, Stack},
     random::Random,
@@ -176,6 +177,15 @@ impl MlpVae {
     /// [`Error::Shape`] for images of another shape, [`Error::Argument`] for another type than the weights'.
     pub fn encode(&self, x: &Tensor) -> Result<DiagonalGaussian> {
         self.networks.encode(x, None, true)
+    }
+
+    /// Makes the decoder begin with the mean of the data: the bias of its last layer becomes what p(x|z) has that mean for, pixel by pixel.
+    /// For a model that was not trained yet; training goes on from there.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an empty set, [`Error::Shape`] for images of another shape.
+    pub fn set_output_bias(&mut self, data: &dyn Data) -> Result<()> {
+        self.networks.set_output_bias(data)
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`MlpVae`]: fully connected layers
 //! - [`ConvVae`]: convolutions and transposed convolutions
 //! - [`ConditionalVae`]: either of them, told a label or a vector
+//! - [`WithPrior`]: any of them with a learned prior, of a [`PriorFamily`]
 //! - [`open`]: whatever a file holds, also a model of one's own that was [`register`]ed
 
 mod conditional;
@@ -17,8 +18,11 @@ mod mlp;
 mod networks;
 mod observation;
 mod open;
+mod output_bias;
+mod prior_family;
 mod summary;
 mod vae;
+mod with_prior;
 
 pub use conditional::ConditionalVae;
 pub use conditional_config::{Condition, ConditionalVaeConfig, Network, Prior, Told};
@@ -28,10 +32,12 @@ pub use mlp::{MlpVae, MlpVaeConfig};
 pub use observation::Observation;
 pub(crate) use open::build;
 pub use open::{Constructor, describe, open, register};
+pub use prior_family::PriorFamily;
 pub(crate) use summary::thousands;
 pub use summary::{LayerRow, Summary};
 pub use vae::Vae;
 pub(crate) use vae::given;
+pub use with_prior::WithPrior;
 
 /// More weights than this would not fit into memory beside their gradients.
 const MOST_WEIGHTS: u128 = 1 << 31;

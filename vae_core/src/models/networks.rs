@@ -107,11 +107,8 @@ impl Networks {
     }
 
     /// The row of a layer table, under the name of the layer's parameters.
-    pub(super) fn layer(&self, Row { kind, output, parameters }: Row) -> LayerRow {
-        let first = parameters.first().map(Tensor::id);
-        let name = self.params.iter().find(|(_, var)| Some(var.id()) == first).map_or("", |(name, _)| name);
-        let name = name.rsplit_once('.').map_or(name, |(layer, _)| layer);
-        LayerRow::new(name.into(), kind, &output, parameters.iter().map(Tensor::elem_count).sum())
+    pub(super) fn layer(&self, row: Row) -> LayerRow {
+        LayerRow::of(&self.params, row)
     }
 
     /// Refuses tensors of another type than the weights.

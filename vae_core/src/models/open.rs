@@ -10,10 +10,11 @@ use candle_core::Device;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{ConvVaeConfig, MlpVaeConfig, Vae, conditional_config::Stored};
+use super::{ConvVaeConfig, MlpVaeConfig, Vae, WithPrior, conditional_config::Stored, with_prior::KIND as WITH_PRIOR};
 use crate::{Error, Result, io::storage};
 
-/// The model that [`Vae::save`] wrote, of any kind that this crate has or that was [`register`]ed.
+/// The model that [`Vae::save`] wrote, of any kind that this crate has or that was [`register`]ed; or that of a training's
+/// checkpoint, `last.safetensors`.
 ///
 /// ```
 /// use vae_core::prelude::*;
@@ -81,7 +82,7 @@ fn registered() -> MutexGuard<'static, BTreeMap<String, Constructor>> {
 /// # Errors
 /// [`Error::Argument`] for a kind that this crate has itself.
 pub fn register(kind: &str, constructor: Constructor) -> Result<()> {
-    if [MlpVaeConfig::KIND, ConvVaeConfig::KIND, Stored::KIND].contains(&kind) {
+    if [MlpVaeConfig::KIND, ConvVaeConfig::KIND, Stored::KIND, WITH_PRIOR].contains(&kind) {
         return Err(Error::argument(format!(
             "{kind:?} is a kind of model that vae_core has itself; choose another name"
         )));
@@ -119,8 +120,16 @@ pub(super) fn open_as<C: Architecture>(path: &Path, device: &Device) -> Result<C
 }
 
 /// Reads a file and sets the weights of the model that `make` builds of its configuration.
-fn opened<V: Vae + ?Sized>(path: &Path, make: impl FnOnce(&Value, u128) -> Result<Box<V>>) -> Result<Box<V>> {
-    let (tensors, stored) = storage::read(path)?;
+pub(super) fn opened<V: Vae + ?Sized>(
+    path: &Path,
+    make: impl FnOnce(&Value, u128) -> Result<Box<V>>,
+) -> Result<Box<V>> {
+    let (mut tensors, mut stored) = storage::read(path)?;
+    if let Some(model) = stored.pointer("/identity/model").cloned() {
+        // A checkpoint of a training: the optimizer's numbers are beside the weights.
+        let own = |(name, tensor): (String, _)| Some((name.strip_prefix("model.")?.to_string(), tensor));
+        (tensors, stored) = (tensors.into_iter().filter_map(own).collect(), model);
+    }
     let vae = make(&stored, storage::count(tensors.values())).map_err(|error| Error::file(path, error.to_string()))?;
     storage::restore(vae.params(), &tensors, path)?;
     Ok(vae)
@@ -136,6 +145,7 @@ pub(crate) fn build(stored: &Value, most: u128, device: &Device) -> Result<Box<d
         Some(MlpVaeConfig::KIND) => Ok(Box::new(make::<MlpVaeConfig>(stored, most, device)?)),
         Some(ConvVaeConfig::KIND) => Ok(Box::new(make::<ConvVaeConfig>(stored, most, device)?)),
         Some(Stored::KIND) => Ok(Box::new(make::<Stored>(stored, most, device)?)),
+        Some(WITH_PRIOR) => Ok(Box::new(WithPrior::built(stored, most, device)?)),
         Some(kind) => foreign(kind, &stored["config"], most, device),
         None => Err(Error::argument("expected a model with its configuration, as Vae::save writes it, got none")),
     }
@@ -146,7 +156,7 @@ fn foreign(kind: &str, config: &Value, most: u128, device: &Device) -> Result<Bo
     let constructor = registered().get(kind).copied();
     let Some(constructor) = constructor else {
         return Err(Error::argument(format!(
-            "expected a model of kind \"mlp\", \"conv\" or \"conditional\", or one that was registered, got {kind:?}; \
+            "expected a model of kind \"mlp\", \"conv\", \"conditional\" or \"with-prior\", or one that was registered, got {kind:?}; \
              call models::register({kind:?}, …) first, and return models::describe({kind:?}, …) from the model's config"
         )));
     };

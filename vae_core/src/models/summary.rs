@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use candle_core::Tensor;
+
+use crate::nn::{Params, Row};
+
 /// One row of a [`Summary`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerRow {
@@ -19,6 +23,14 @@ impl LayerRow {
     /// A row; `output` is the shape without the batch dimension.
     pub fn new(name: String, kind: impl Into<String>, output: &[usize], parameters: usize) -> Self {
         Self { name, kind: kind.into(), output: output.to_vec(), parameters }
+    }
+
+    /// The row of a layer, under the name that its parameters have in `params`.
+    pub(super) fn of(params: &Params, Row { kind, output, parameters }: Row) -> Self {
+        let first = parameters.first().map(Tensor::id);
+        let name = params.iter().find(|(_, var)| Some(var.id()) == first).map_or("", |(name, _)| name);
+        let name = name.rsplit_once('.').map_or(name, |(layer, _)| layer);
+        Self::new(name.into(), kind, &output, parameters.iter().map(Tensor::elem_count).sum())
     }
 }
 

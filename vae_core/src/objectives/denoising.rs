@@ -94,7 +94,7 @@ impl Default for Denoising {
 
 impl Denoising {
     /// log p(x|z) and the KL term of one sample for each of `draws` corruptions, both (draws · B,).
-    fn mixture(&self, vae: &dyn Vae, x: &Tensor, draws: usize, noise: &mut Random) -> Result<(Tensor, Tensor)> {
+    fn mixture(&self, vae: &dyn Vae, x: &Tensor, draws: usize, noise: &mut Random) -> Result<[Tensor; 2]> {
         let prior = vae.prior(x.dims()[0])?;
         let encode = |_| vae.encode(&self.corruption.apply(x, noise)?);
         let posteriors = (0..draws).map(encode).collect::<Result<Vec<_>>>()?;
@@ -107,36 +107,39 @@ impl Denoising {
             kls.push((log_mixture - prior.log_prob(&z)?)?);
             reconstructions.push(vae.decode(&z)?.log_prob(x)?);
         }
-        Ok((Tensor::cat(&reconstructions, 0)?, Tensor::cat(&kls, 0)?))
+        Ok([Tensor::cat(&reconstructions, 0)?, Tensor::cat(&kls, 0)?])
     }
 }
 
 impl Objective for Denoising {
     fn terms(&self, vae: &dyn Vae, batch: &Batch, epoch: f64, noise: &mut Random) -> Result<Terms> {
-        let beta = self.elbo.beta_at(epoch);
-        let (reconstruction, kl) = match self.criterion {
+        let [reconstruction, kl] = match self.criterion {
             Criterion::Plain => {
                 let q = vae.encode(&self.corruption.apply(&batch.x, noise)?)?;
-                let z = q.sample(noise)?;
-                (vae.decode(&z)?.log_prob(&batch.x)?, q.kl(&vae.prior(batch.len())?, &z)?)
+                self.elbo.parts(vae, &q, &batch.x, noise)?
             }
             Criterion::Mixture { draws } => self.mixture(vae, &batch.x, draws, noise)?,
         };
-        Terms::weighted(&reconstruction, &kl, beta)
+        Terms::weighted(&reconstruction, &kl, self.elbo.beta_at(epoch))
     }
 
     fn config(&self) -> serde_json::Value {
-        let Elbo { beta, warmup_epochs } = self.elbo;
-        let Self { corruption, criterion, .. } = self;
-        serde_json::json!({
-            "objective": "denoising", "corruption": corruption, "criterion": criterion,
-            "beta": beta, "warmup_epochs": warmup_epochs,
-        })
+        let mut config = self.elbo.settings();
+        config["objective"] = "denoising".into();
+        config["corruption"] = serde_json::json!(self.corruption);
+        config["criterion"] = serde_json::json!(self.criterion);
+        config
     }
 
     fn check(&self) -> Result<()> {
         if self.criterion == (Criterion::Mixture { draws: 0 }) {
             return Err(Error::argument("draws of a Mixture must be 1 or more, got 0"));
+        }
+        if self.criterion != Criterion::Plain && self.elbo.samples != 1 {
+            return Err(Error::argument(format!(
+                "a Mixture draws one code for each of its corruptions: set `draws` of the Mixture, not `samples` of the Elbo, to {}",
+                self.elbo.samples
+            )));
         }
         self.corruption.check()?;
         self.elbo.check()

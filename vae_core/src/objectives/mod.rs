@@ -10,23 +10,31 @@
 //! | [`Capacity`] | the ELBO with a KL that is held at a number of nats, which rises (Burgess et al. 2018) |
 //! | [`BetaTcVae`] | β-TCVAE: the KL in three parts, with a weight on the total correlation (Chen et al. 2018) |
 //! | [`FactorVae`] | FactorVAE: the ELBO and a total correlation that a discriminator tells (Kim & Mnih 2018) |
+//! | [`Iwae`] | a bound of several draws, which rises with their number (Burda et al. 2016), with gradients of less noise (DReG) |
+//! | [`FreeBits`] | the ELBO with some nats of the KL for free (Kingma et al. 2016) |
 //!
-//! [`evaluate`] has an objective's terms over a whole set.
+//! [`evaluate`] has an objective's terms over a whole set; [`effective_beta`] tells which β a loss has in truth.
 
 mod beta_tc;
 mod capacity;
 mod denoising;
+mod effective_beta;
 mod elbo;
 mod evaluate;
 mod factor;
+mod free_bits;
+mod iwae;
 mod means;
 
 pub use beta_tc::{BetaTcVae, Sampling};
 pub use capacity::Capacity;
 pub use denoising::{Criterion, Denoising};
+pub use effective_beta::{EffectiveBeta, effective_beta};
 pub use elbo::Elbo;
 pub use evaluate::evaluate;
 pub use factor::{FactorVae, FactorVaeConfig};
+pub use free_bits::{FreeBits, Per};
+pub use iwae::{Estimator, Iwae};
 pub(crate) use means::Accumulator;
 pub use means::Means;
 

@@ -14,6 +14,7 @@
 //! | [`bernoulli`] | log-probability of pixels given by logits, and their mean |
 //! | [`gaussian`] | reparameterized draw, and divergence from N(0, I) |
 //! | [`aggregate`] | log-density of codes under a weighted mixture of a batch's posteriors, and of their dimensions |
+//! | [`mixture`] | log-density of codes under a mixture of Gaussians |
 //! | [`weigh`] | the means of an objective's terms and their weighted sum |
 //! | [`noise`] | uniform and normal numbers of a seed and a position |
 //! | [`gather`] | a batch of floats from the bytes of images |
@@ -43,6 +44,7 @@ pub(crate) mod gradients;
 pub(crate) mod heap;
 pub(crate) mod kernels;
 pub(crate) mod linear;
+pub(crate) mod mixture;
 pub(crate) mod node;
 pub(crate) mod noise;
 pub(crate) mod outlet;

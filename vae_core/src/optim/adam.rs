@@ -110,6 +110,13 @@ impl Adam {
         self.steps
     }
 
+    /// Sets the step size of the steps to come; the running means stay.
+    ///
+    /// A rate of 0 is a step that moves nothing, as at the end of a schedule.
+    pub fn set_learning_rate(&mut self, rate: f64) {
+        self.config.learning_rate = rate;
+    }
+
     /// One step along gradients, those of [`backward`](crate::nn::backward) or of candle's own, each multiplied by `scale` first
     /// (1 unless gradients are clipped). Parameters without a gradient stay.
     pub fn step(&mut self, gradients: impl Into<Gradients>, scale: f64) -> Result<()> {

@@ -31,14 +31,18 @@ impl Learner {
     }
 }
 
-/// One step of each learner on its own loss. All gradients are taken at the same weights; `clip` shortens those of the model.
-pub(super) fn step(learners: &mut [Learner], losses: &[&Tensor], clip: Option<f64>) -> Result<()> {
+/// One step of each learner on its own loss. All gradients are taken at the same weights; `clip` shortens those of the model, and
+/// `rate` is its learning rate.
+pub(super) fn step(learners: &mut [Learner], losses: &[&Tensor], clip: Option<f64>, rate: f64) -> Result<()> {
     let gradients = losses.iter().map(|loss| nn::backward(loss)).collect::<Result<Vec<Gradients>>>()?;
     for (learner, gradients) in learners.iter_mut().zip(gradients) {
-        let scale = match clip.filter(|_| learner.name == "model") {
-            Some(limit) => (limit / gradient_norm(&learner.params, &gradients)?).min(1.0),
-            None => 1.0,
-        };
+        let mut scale = 1.0;
+        if learner.name == "model" {
+            learner.adam.set_learning_rate(rate);
+            if let Some(limit) = clip {
+                scale = (limit / gradient_norm(&learner.params, &gradients)?).min(1.0);
+            }
+        }
         learner.adam.step(gradients, scale)?;
     }
     Ok(())

@@ -4,8 +4,10 @@ mod checkpoint;
 mod history;
 mod learner;
 mod progress;
+mod schedule;
 mod settings;
 mod trainer;
 
 pub use history::{EpochRecord, History};
+pub use schedule::Schedule;
 pub use settings::{TrainConfig, Trainer};

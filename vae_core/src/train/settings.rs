@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Schedule;
 use crate::{Error, Result, data::Data, models::Vae, objectives::Objective, optim::AdamConfig};
 
 /// The numbers of a training run.
@@ -15,6 +16,9 @@ pub struct TrainConfig {
     pub batch_size: usize,
     /// The optimizer.
     pub adam: AdamConfig,
+    /// How the learning rate of the model changes; a critic keeps its own.
+    #[serde(default)]
+    pub schedule: Schedule,
     /// Where shuffling, noise and the validation split come from.
     pub seed: u64,
     /// How many images are held out of training to validate on.
@@ -35,6 +39,7 @@ impl Default for TrainConfig {
             epochs: 10,
             batch_size: 128,
             adam: AdamConfig::default(),
+            schedule: Schedule::Constant,
             seed: 0,
             validation: 0,
             early_stopping: None,
@@ -83,6 +88,12 @@ impl Trainer {
     /// Adam's step size.
     pub fn learning_rate(mut self, learning_rate: f64) -> Self {
         self.config.adam.learning_rate = learning_rate;
+        self
+    }
+
+    /// How the learning rate changes over the run.
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.config.schedule = schedule;
         self
     }
 
@@ -155,6 +166,7 @@ impl Trainer {
     pub(super) fn check(&self, vae: &dyn Vae, data: &dyn Data) -> Result<()> {
         let config = &self.config;
         config.adam.check()?;
+        config.schedule.check()?;
         self.objective.check()?;
         if let Some((_, adam)) = self.objective.critic() {
             adam.check()?;

@@ -17,7 +17,7 @@ use candle_core::Tensor;
 use serde_json::{Value, json};
 
 use super::{
-    EpochRecord, History, TrainConfig, Trainer,
+    EpochRecord, History, Schedule, TrainConfig, Trainer,
     checkpoint::Folder,
     learner::{self, Learner},
     progress::{Place, Progress},
@@ -113,7 +113,7 @@ impl Trainer {
 
     /// Everything that decides the bits of a run, but how long it goes on.
     fn identity(&self, vae: &dyn Vae, data: &dyn Data) -> Value {
-        let TrainConfig { batch_size, adam, seed, validation, clip_gradient, binarize, .. } = &self.config;
+        let TrainConfig { batch_size, adam, schedule, seed, validation, clip_gradient, binarize, .. } = &self.config;
         let mut identity = json!({
             "model": vae.config(),
             "objective": self.objective.config(),
@@ -125,6 +125,10 @@ impl Trainer {
             "clip_gradient": clip_gradient,
             "binarize": binarize,
         });
+        // Checkpoints from before there were schedules have none.
+        if *schedule != Schedule::Constant {
+            identity["schedule"] = json!(schedule);
+        }
         if let Some((_, adam)) = self.objective.critic() {
             identity["critic_adam"] = json!(adam);
         }
@@ -218,7 +222,7 @@ impl Run<'_> {
 
     /// One epoch of steps.
     fn epoch(&mut self, epoch: usize) -> Result<EpochRecord> {
-        let TrainConfig { epochs, batch_size, clip_gradient, .. } = self.trainer.config;
+        let TrainConfig { epochs, batch_size, clip_gradient, adam, schedule, .. } = self.trainer.config;
         let (start, before, count) = (Instant::now(), self.steps(), self.train.len());
         let noise = self.seed.stream(stream::NOISE).stream(epoch as u64);
         let order = self.seed.stream(stream::SHUFFLE).stream(epoch as u64).permutation(count);
@@ -233,7 +237,8 @@ impl Run<'_> {
                 // Before the update, so that the weights are still those of the last good step.
                 sum.add(&terms, items).map_err(|error| self.trainer.not_finite(error, epoch, self.steps() + 1))?;
                 let losses: Vec<&Tensor> = [Some(&terms.loss), terms.critic.as_ref()].into_iter().flatten().collect();
-                learner::step(&mut self.learners, &losses, clip_gradient)?;
+                let rate = adam.learning_rate * schedule.factor(time);
+                learner::step(&mut self.learners, &losses, clip_gradient, rate)?;
                 beta = terms.beta;
                 seen += items;
                 if self.progress.is_due() {

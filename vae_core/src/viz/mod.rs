@@ -11,6 +11,7 @@
 //! | [`Table`] | results in rows and columns | |
 //! | [`Images::preview`](crate::data::Images::preview) | a look at a data set | `.svg` |
 //! | [`History::plot`](crate::train::History::plot) | how training went | `.svg` |
+//! | [`Collapse::plot`](crate::eval::Collapse::plot) | the KL of each latent dimension | `.svg` |
 //!
 //! Every one is an owned value. As the last expression of a notebook cell it is shown (the kernel calls its
 //! `evcxr_display`); anywhere else, `save` writes it. The kernel shows one output of a kind per cell, so several panels
@@ -34,6 +35,7 @@
 
 mod axis;
 mod chart;
+mod collapse;
 mod colors;
 mod draw;
 mod figure;

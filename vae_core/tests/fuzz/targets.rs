@@ -177,20 +177,24 @@ pub(crate) fn history() -> Target {
 
 pub(crate) fn model() -> Target {
     let corpus = made(|folder| {
-        let paths = ["mlp", "conv", "conditional"].map(|name| folder.join(name));
+        let paths = ["mlp", "conv", "conditional", "vamp", "flow"].map(|name| folder.join(name));
         mlp().save(&paths[0]).unwrap();
         conv().save(&paths[1]).unwrap();
         conditional().save(&paths[2]).unwrap();
+        let flow = PriorFamily::RealNvp { couplings: 2, hidden: vec![2] };
+        WithPrior::new(conv(), PriorFamily::Vamp { components: 2 }, 1).unwrap().save(&paths[3]).unwrap();
+        WithPrior::new(mlp(), flow, 1).unwrap().save(&paths[4]).unwrap();
         paths.into()
     });
     let read = |path: &Path| {
         let (opened, one, other) = (models::open(path, &CPU), MlpVae::open(path, &CPU), ConvVae::open(path, &CPU));
-        let third = ConditionalVae::open(path, &CPU);
+        let (third, fourth) = (ConditionalVae::open(path, &CPU), WithPrior::open(path, &CPU));
         let mut own = mlp();
         let loaded = own.load(path);
         usable(&own);
         // A file is of one kind.
-        assert_eq!(opened.is_ok() as u8, one.is_ok() as u8 + other.is_ok() as u8 + third.is_ok() as u8);
+        let of_kinds = [one.is_ok(), other.is_ok(), third.is_ok(), fourth.is_ok()];
+        assert_eq!(opened.is_ok() as usize, of_kinds.iter().filter(|&&is| is).count());
         if let Ok(vae) = &opened {
             usable(vae.given(&Tensor::new(&[2u32], &CPU).unwrap()).unwrap().as_ref());
         }

@@ -7,9 +7,7 @@ mod folder;
 mod harness;
 mod iwae;
 mod levels;
-mod real_nvp;
 mod table;
-mod vamp;
 mod vq;
 
 use vae_core::prelude::*;

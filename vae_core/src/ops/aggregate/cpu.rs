@@ -12,7 +12,7 @@ use crate::{
         LN_2PI,
         kernels::{
             elementary::exp,
-            elementwise::{LANES, Pointwise, apply, sum_parts},
+            elementwise::{LANES, Pointwise, apply, log_sum_exp, sum_parts},
             scratch::Scratch,
             slices::{with_slice, with_slices},
         },
@@ -127,26 +127,6 @@ impl Pointwise<1> for Precision {
     fn of<S: Simd>(self, [log_var]: [f32; 1]) -> f32 {
         exp::<S>(-log_var)
     }
-}
-
-/// ln Σ exp x, from numbers that fill whole vectors.
-#[inline(always)]
-fn log_sum_exp<S: Simd>(x: &[f32]) -> f32 {
-    let vectors = x.as_chunks::<LANES>().0;
-    let mut largest = [f32::NEG_INFINITY; LANES];
-    for x in vectors {
-        for lane in 0..LANES {
-            largest[lane] = if x[lane] > largest[lane] { x[lane] } else { largest[lane] };
-        }
-    }
-    let largest = largest.into_iter().fold(f32::NEG_INFINITY, f32::max);
-    let mut sums = [0.0; LANES];
-    for x in vectors {
-        for lane in 0..LANES {
-            sums[lane] += exp::<S>(x[lane] - largest);
-        }
-    }
-    largest + sums.iter().sum::<f32>().ln()
 }
 
 /// The codes of a task, forward.

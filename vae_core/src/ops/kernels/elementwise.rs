@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::scratch::Scratch;
+use super::{elementary::exp, scratch::Scratch};
 
 /// Numbers that one task works on; fixed, so that the work is cut alike for any number of threads.
 const CHUNK: usize = 1 << 13;
@@ -77,6 +77,26 @@ impl<F: Fn(f32) -> f32> WithSimd for Multiply<'_, F> {
             *x *= (self.f)(y);
         }
     }
+}
+
+/// ln Σ exp x, from numbers that fill whole vectors.
+#[inline(always)]
+pub(crate) fn log_sum_exp<S: Simd>(x: &[f32]) -> f32 {
+    let vectors = x.as_chunks::<LANES>().0;
+    let mut largest = [f32::NEG_INFINITY; LANES];
+    for x in vectors {
+        for lane in 0..LANES {
+            largest[lane] = if x[lane] > largest[lane] { x[lane] } else { largest[lane] };
+        }
+    }
+    let largest = largest.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    let mut sums = [0.0; LANES];
+    for x in vectors {
+        for lane in 0..LANES {
+            sums[lane] += exp::<S>(x[lane] - largest);
+        }
+    }
+    largest + sums.iter().sum::<f32>().ln()
 }
 
 /// The sum of each row of a matrix that has as many rows as there are `sums`, on this thread.

@@ -58,6 +58,22 @@ pub(crate) fn noise(kind: Kind, seed: [u8; 32], position: u64, shape: Shape, dev
     Ok(Tensor::from_vec(values, shape, device)?)
 }
 
+/// A float32 tensor of which the first row is the noise at `position` and each one after it that of `step` positions on; made on
+/// the CPU for any device.
+pub(crate) fn noise_of_rows(
+    kind: Kind,
+    seed: [u8; 32],
+    position: u64,
+    step: u64,
+    shape: Shape,
+    device: &Device,
+) -> Result<Tensor> {
+    let mut values = vec![0.0; shape.elem_count()];
+    let width = values.len() / shape.dims().first().copied().unwrap_or(1).max(1);
+    cpu::fill_rows(kind, seed, position, step, &mut values, width.max(1));
+    Ok(Tensor::from_vec(values, shape, device)?)
+}
+
 /// Whether noise for this tensor is made on its device, so that the tensor need not leave it.
 pub(crate) fn is_made_beside(x: &Tensor) -> bool {
     path([x]) == Path::Cuda
