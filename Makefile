@@ -40,7 +40,13 @@ TIMEOUT ?= 1800
 JOBS ?= $(if $(VAE_FAST),2,1)
 LAB_DIR ?= notebooks
 
-.PHONY: setup lab run test test-full test-hub soak parity tests rust-tests notebook-tests bench check-cuda gpu-bundle kernel-bench data html clean help FORCE
+# The workflow of `make experiments` has an environment of its own: Snakemake brings more than the notebooks need.
+WORKFLOW := target/experiments
+SET ?= small
+OUT ?= runs/$(SET)
+PROFILE ?= local
+
+.PHONY: setup lab run test test-full test-hub soak parity tests rust-tests notebook-tests bench experiments check-cuda gpu-bundle kernel-bench data html clean help FORCE
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/warm ## environment, kernel, warm build and data; quick when there is nothing to do
@@ -58,7 +64,7 @@ test: export VAE_FAST = 1
 test: tests ## Rust tests, tests of the tools, and every notebook with VAE_FAST=1
 test-full: tests ## all tests, with the notebooks at full length
 
-tests: $(STAMPS)/warm $(ENV_STAMPS)/test-packages
+tests: $(STAMPS)/warm $(ENV_STAMPS)/test-packages $(WORKFLOW)/packages
 	@tools/phase.sh "Rust tests" $(WITH_CUDA) cargo test --release --workspace $(CARGO_CUDA)
 	@tools/phase.sh "tests of kernel and tools" $(WITH_CUDA) $(BIN)/python -m pytest -q --durations=5 tests
 	@$(if $(NOTEBOOKS),,exit 0;) tools/phase.sh "notebooks" $(WITH_CUDA) $(BIN)/python tools/run_notebook.py --timeout $(TIMEOUT) --jobs $(JOBS) $(NOTEBOOKS)
@@ -78,6 +84,10 @@ soak: ## a million damaged files and a hundred killed trainings: a quarter of an
 bench: ## time training steps, epochs and inference: [TORCH=/path/to/python] [JSON=FILE] [BENCH_ARGS="--models mlp"]
 	$(WITH_CUDA) cargo run --release -p vae_core $(CARGO_CUDA) --example bench -- $(if $(FLAVOUR),--device cuda) \
 		$(if $(TORCH),--torch $(TORCH)) $(if $(JSON),--json $(JSON)) $(BENCH_ARGS)
+
+experiments: $(WORKFLOW)/packages ## tables with error bars, by a workflow: [SET=small] [OUT=runs/small] [PROFILE=slurm] [ARGS="--dry-run"]
+	@$(WORKFLOW)/bin/python experiments/run.py $(OUT) --snakefile experiments/Snakefile --configfile experiments/$(SET).yaml \
+		--profile $(if $(findstring /,$(PROFILE)),$(PROFILE),experiments/profiles/$(PROFILE)) $(ARGS)
 
 check-cuda: ## on a machine without a GPU: build, lint, link and test with the feature `cuda` (half an hour when nothing is cached)
 	@$(PYTHON) tools/cuda_toolkit.py tools/check_cuda.sh
@@ -100,12 +110,14 @@ clean: ## remove what was built and installed here; data/ stays
 help: ## this list
 	@grep -E '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 14
 
+CHECK_PYTHON := import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version)
+
 # --- the steps of the set-up, each with a stamp that is as old as its sources ---
 
 $(ENV_STAMPS)/python: tools/requirements.txt tools/lab_settings.json
 ifeq ($(ENV),.venv)
 	@echo "setup: Python packages into .venv (about a minute)"
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version)'
+	@$(PYTHON) -c '$(CHECK_PYTHON)'
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --requirement tools/requirements.txt
 	@rm -rf .venv/share/jupyter/kernels/python3 # comes with JupyterLab; these notebooks have one language
@@ -117,6 +129,13 @@ endif
 $(ENV_STAMPS)/test-packages: tools/requirements-test.txt $(ENV_STAMPS)/python
 	@echo "setup: Python packages for the tests (seconds)"
 	@$(BIN)/python -m pip install --quiet --requirement tools/requirements-test.txt
+	@touch $@
+
+$(WORKFLOW)/packages: experiments/requirements.txt
+	@echo "setup: Snakemake into $(WORKFLOW) (half a minute)"
+	@$(PYTHON) -c '$(CHECK_PYTHON)'
+	@$(PYTHON) -m venv $(WORKFLOW)
+	@$(WORKFLOW)/bin/python -m pip install --quiet --requirement experiments/requirements.txt
 	@touch $@
 
 $(ENV_STAMPS)/kernel-$(EVCXR_VERSION): $(ENV_STAMPS)/python tools/install_kernel.py

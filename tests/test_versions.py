@@ -29,8 +29,8 @@ def test_one_rust(repository):
 
 def test_everything_is_pinned_and_no_host_is_named(repository):
     """Requirements are exact versions, without an index, a path or an address."""
-    for name in ("requirements.txt", "requirements-test.txt"):
-        lines = (repository / "tools" / name).read_text().splitlines()
+    for name in ("tools/requirements.txt", "tools/requirements-test.txt", "experiments/requirements.txt"):
+        lines = (repository / name).read_text().splitlines()
         requirements = [line for line in lines if line and not line.startswith("#")]
         assert [line for line in requirements if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][\w.]*", line)] == []
 

@@ -61,6 +61,9 @@ struct Arguments {
     /// The pictures of a folder in grey instead of colour.
     #[arg(long)]
     grey: bool,
+    /// Train on the images of this label alone, to tell it from the others afterwards: see the example `anomaly`.
+    #[arg(long, value_name = "LABEL")]
+    only: Option<u32>,
     /// How often every training image is seen.
     #[arg(long, default_value_t = 10, value_parser = positive)]
     epochs: usize,
@@ -352,6 +355,11 @@ fn pictures(arguments: &Arguments) -> Result<Option<FolderConfig>> {
             "--size and --grey are for folders of pictures; {name} is a set of 1×28×28"
         )));
     }
+    if !is_set && arguments.only.is_some() {
+        return Err(Error::Argument(
+            "--only is for sets; of a folder of pictures, name the sub-folder of one class".into(),
+        ));
+    }
     if !is_set && !Path::new(name).exists() {
         return Err(Error::Argument(format!(
             "--data {name}: no set has that name, and no folder: expected {names}, or the path of a folder of pictures"
@@ -371,7 +379,10 @@ struct Sets {
 
 fn sets(arguments: &Arguments, device: &Device) -> Result<Sets> {
     let Some(config) = pictures(arguments)? else {
-        let Dataset { train, test, .. } = data::load(&arguments.data, device)?.rehearsal(2_000, 500);
+        let Dataset { mut train, mut test, .. } = data::load(&arguments.data, device)?.rehearsal(2_000, 500);
+        if let Some(label) = arguments.only {
+            (train, test) = (train.of_class(label), test.of_class(label));
+        }
         let shown = test.take(1_000);
         return Ok(Sets { train: Box::new(train), test: Box::new(test), shown });
     };

@@ -1,0 +1,133 @@
+"""Gathers what the programs measured into tables: a row for each run, in its cells means over seeds with standard errors.
+
+    mean = 1/n Σ x        standard error = √(Σ (x − mean)² / (n − 1)) / √n
+
+Where a run has one seed, the standard error is the one over images that the program gave.
+"""
+
+import json
+import math
+from pathlib import Path
+
+# The names of eval::Score, and what heads their columns.
+SCORES = {
+    "reconstruction-error": "error",
+    "relative-error": "relative error",
+    "reconstruction-probability": "probability",
+    "negative-elbo": "−ELBO",
+    "negative-log-likelihood": "−log p",
+    "kl": "KL",
+}
+
+
+def mean_error(numbers: list[float]) -> tuple[float, float | None]:
+    """The mean and its standard error, which one number alone does not have."""
+    n = len(numbers)
+    if n == 0 or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"the mean of {numbers}: expected one finite number or more")
+    mean = math.fsum(numbers) / n
+    if n == 1:
+        return mean, None
+    return mean, math.sqrt(math.fsum((x - mean) ** 2 for x in numbers) / (n - 1) / n)
+
+
+def cell(numbers: list[float], digits: int, over_images: float | None = None) -> dict:
+    """Mean, standard error, what the error is over, and all that as text; `over_images` is the error of a single number."""
+    mean, error = mean_error(numbers)
+    over = "seeds"
+    if error is None:
+        error, over = over_images, "images"
+    if error is None:
+        return {"mean": mean, "text": f"{mean:.{digits}f}"}
+    text = f"{mean:.{digits}f} ± {error:.{digits}f}"
+    return {"mean": mean, "error": error, "over": over, "text": text}
+
+
+def read(path: str | Path) -> dict:
+    return json.loads(Path(path).read_text())
+
+
+def trained(there: Path) -> dict:
+    """How long a training took, and the sources of the program that did it."""
+    epochs = read(there / "history.json")["epochs"]
+    return {"minutes": math.fsum(epoch["seconds"] for epoch in epochs) / 60, "sources": read(there / "run.json")["sources"]}
+
+
+def likelihood(section: dict, folder: Path) -> list[dict]:
+    """−log p(x), the ELBO, active units and the time of training of each run, beside what others published."""
+    rows = []
+    for name, run in section["runs"].items():
+        seeds = []
+        for seed in section["seeds"]:
+            there = folder / name / str(seed)
+            seeds.append({"seed": seed, **numbers(read(there / "nll.json")), **trained(there)})
+        of = lambda key: [seed[key] for seed in seeds]
+        cells = {"−log p(x)": cell(of("nll"), 2, seeds[0]["error"]), "ELBO": cell(of("elbo"), 2)}
+        if "active_units" in seeds[0]:
+            cells["active units"] = cell(of("active_units"), 1)
+        cells |= {"minutes": cell(of("minutes"), 1), "published": {"text": run.get("published", "")}}
+        rows.append({"run": name, "label": run.get("label", name), "train": run.get("train", ""), "cells": cells, "seeds": seeds})
+    return rows
+
+
+def numbers(nll: dict) -> dict:
+    """What the table takes from the file of the example `nll`."""
+    of = {"nll": nll["nll"]["mean"], "error": nll["nll"]["error"], "elbo": nll["elbo"]["mean"], "ess": nll["ess"]["0.5"]}
+    return of | ({"active_units": nll["active_units"]} if "active_units" in nll else {})
+
+
+def anomaly(section: dict, folder: Path) -> list[dict]:
+    """The AUROC of each score for each run, and their means over the runs."""
+    rows = []
+    for name, run in section["runs"].items():
+        seeds = []
+        for seed in section["seeds"]:
+            there = folder / name / str(seed)
+            scores = {row.pop("score"): row for row in read(there / "anomaly.json")["scores"]}
+            seeds.append({"seed": seed, "scores": scores, **trained(there)})
+        cells = {}
+        for score, column in SCORES.items():
+            of = [seed["scores"][score] for seed in seeds]
+            # Half of a 95 % interval is 1.96 standard errors.
+            cells[column] = cell([row["auroc"] for row in of], 3, (of[0]["high"] - of[0]["low"]) / 2 / 1.96)
+        rows.append({"run": name, "label": run.get("label", name), "train": run.get("train", ""), "cells": cells, "seeds": seeds})
+    return [*rows, average(rows)] if len(rows) > 1 else rows
+
+
+def average(rows: list[dict]) -> dict:
+    """Means over the runs, for each seed by itself; of these the mean and standard error."""
+    cells = {}
+    for score, column in SCORES.items():
+        runs = [[seed["scores"][score]["auroc"] for seed in row["seeds"]] for row in rows]
+        cells[column] = cell([math.fsum(of_seed) / len(rows) for of_seed in zip(*runs)], 3)
+    return {"run": "mean", "label": "mean", "train": "", "cells": cells, "seeds": []}
+
+
+def markdown(rows: list[dict], first: str) -> str:
+    """The table alone; a column that a row does not have is empty there."""
+    columns = list(dict.fromkeys(column for row in rows for column in row["cells"]))
+    lines = [[first, *columns], ["---"] * (1 + len(columns))]
+    lines += [[row["label"], *(row["cells"].get(column, {}).get("text", "") for column in columns)] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def origin(rule: str, which: str, sources: list[str]) -> str:
+    """Where a table comes from, in words."""
+    of = f", sources {' and '.join(sources)}" if sources else ""
+    return f"Made by the rule `{rule}` of experiments/Snakefile: `make experiments SET={which}`{of}."
+
+
+def legend(rows: list[dict]) -> str:
+    """What stands after ±, in words."""
+    over = {cell["over"] for row in rows for cell in row["cells"].values() if "over" in cell}
+    seeds = max((len(row["seeds"]) for row in rows), default=0)
+    words = {"seeds": f"over {seeds} seeds", "images": "over images"}
+    return f"± is the standard error {' or '.join(words[name] for name in sorted(over, reverse=True))}. " if over else ""
+
+
+def write(rule: str, which: str, rows: list[dict], first: str, output) -> None:
+    """Writes a table to `output.json`, with the numbers of each seed, and to `output.md`."""
+    sources = sorted({seed["sources"] for row in rows for seed in row["seeds"]})
+    made = origin(rule, which, sources)
+    Path(output.json).write_text(json.dumps({"made": made, "rows": rows}, indent=1, ensure_ascii=False) + "\n")
+    Path(output.md).write_text(f"{markdown(rows, first)}\n\n{legend(rows)}{made}\n")
