@@ -298,6 +298,20 @@ fn rows() -> Vec<(&'static str, Row)> {
         ("holding out more images than there are", |_| fit(|trainer| trainer.validation(20))),
         ("images with NaN, scored", |_| score(&tensor((1, 1, 4, 4), f32::NAN))),
         ("bytes that were not divided by 255, scored", |_| score(&tensor((1, 1, 4, 4), 128.0))),
+        ("a likelihood from 0 samples", |_| likelihood(&vae(), &images(3), 0, 1).map(drop)),
+        ("a likelihood of no images", |_| likelihood(&vae(), &images(0), 2, 1).map(drop)),
+        ("a likelihood of images with NaN", |_| likelihood(&vae(), &tensor((1, 1, 4, 4), f32::NAN), 2, 1).map(drop)),
+        ("the standard error of a single image's likelihood", |_| {
+            likelihood(&vae(), &images(1), 2, 1)?.nll().map(drop)
+        }),
+        ("a likelihood under weights with NaN", |_| {
+            let broken = vae();
+            broken.params().get("decoder.fc2.bias").unwrap().set(&Tensor::full(f32::NAN, 16, &CPU)?)?;
+            likelihood(&broken, &images(3), 2, 1).map(drop)
+        }),
+        ("annealing in 0 steps", |_| {
+            eval::annealed(&vae(), &images(3), &eval::Annealed { steps: 0, ..Default::default() }, 1).map(drop)
+        }),
         ("disentanglement from one code", |_| {
             disentangle::codes(&flat(), &sprites()?, 1, &mut Random::new(1)).map(drop)
         }),

@@ -8,7 +8,7 @@
 //! ```
 //! The error of one item's estimate is about √(1/ESS − 1/K) nats, and half the square of that is how much it is too low on average.
 //! Where the effective sample size is small, neither can be trusted: a few weights decide, and the one that would have decided may
-//! not have been drawn. annealed importance sampling is the cross-check.
+//! not have been drawn. [Annealed importance sampling](super::annealed()) is the cross-check.
 //!
 //! The draws are sums as soon as they are made: memory does not depend on K. Each item has noise of its own, that depends on `seed`
 //! and on the item's place in the data. So the errors of the items are independent, as the standard error over items supposes, and

@@ -3,6 +3,7 @@
 //! - [`recon`]: errors of reconstructions, PSNR, SSIM
 //! - [`anomaly`]: one number per image, larger the stranger; [`Score`] names them, [`scores`] computes them
 //! - [`mod@likelihood`]: log p(x) by importance sampling, with standard errors and effective sample sizes
+//! - [`mod@annealed`]: the same by annealed importance sampling, as a cross-check
 //! - [`neighbours`]: how far a code is from the codes of normal images
 //! - [`ranking`]: how well numbers tell two sets apart: AUROC, average precision, ROC curve, bootstrap intervals
 //! - [`threshold`]: where to draw the line for a stated false-positive rate; p-values
@@ -11,6 +12,7 @@
 //! - [`mod@mean_error`]: means over seeds with their standard errors
 //! - [`detector`]: model, score and threshold in one file
 
+pub mod annealed;
 pub mod anomaly;
 pub mod collapse;
 pub mod detector;
@@ -24,6 +26,7 @@ pub mod recon;
 pub mod threshold;
 mod weights;
 
+pub use annealed::{Annealed, annealed};
 pub use anomaly::{Score, error_map, scores};
 pub use collapse::{Collapse, CollapseConfig, Diagnosis, collapse};
 pub use detector::{Detector, DetectorConfig, Verdict};
