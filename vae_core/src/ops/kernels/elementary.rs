@@ -1,4 +1,4 @@
-//! exp and ln(1 + e) in single precision, written so that the compiler makes vectors of them.
+//! exp, ln(1 + e) and tanh in single precision, written so that the compiler makes vectors of them.
 
 use pulp::Simd;
 
@@ -45,36 +45,57 @@ pub(crate) fn log1p<S: Simd>(e: f32) -> f32 {
     2.0 * s * mul_add::<S>(q, series, 1.0)
 }
 
+/// tanh(x), to 3 units in the last place; ±1 for infinities, NaN for NaN.
+///
+/// Above ½ (1 − e)/(1 + e) with e = exp(−2|x|), which loses digits below it. There the continued fraction
+/// x/(1 + x²/(3 + x²/(5 + x²/(7 + x²/9)))), whose next part changes less than 10⁻⁹ of it.
+#[inline(always)]
+pub(crate) fn tanh<S: Simd>(x: f32) -> f32 {
+    let (size, q) = (x.abs(), x * x);
+    let e = exp::<S>(-2.0 * size);
+    let series = [size * mul_add::<S>(q, q + 105.0, 945.0), mul_add::<S>(q, mul_add::<S>(q, 15.0, 420.0), 945.0)];
+    let [above, below] = if size < 0.5 { series } else { [1.0 - e, 1.0 + e] };
+    (above / below).copysign(x)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn worst_errors<S: Simd>() -> [f64; 2] {
-        let mut worst = [0f64; 2];
+    fn worst_errors<S: Simd>() -> [f64; 3] {
+        let mut worst = [0f64; 3];
         for i in 0..=1_000_000 {
             let x = 86.0 * i as f32 / 1_000_000.0;
             let (small, large) = (exp::<S>(-x), exp::<S>(x * (88.72 / 86.0)));
             worst[0] = worst[0].max((small as f64 / (-x as f64).exp() - 1.0).abs());
             worst[0] = worst[0].max((large as f64 / ((x * (88.72 / 86.0)) as f64).exp() - 1.0).abs());
             worst[1] = worst[1].max((log1p::<S>(small) as f64 / (small as f64).ln_1p() - 1.0).abs());
+            // Evenly from −10 to 10, and evenly in the exponent from 1 down to where float32 ends.
+            for x in [(i as f32 - 500_000.0) / 50_000.0, (-x).exp()].into_iter().filter(|&x| x != 0.0) {
+                worst[2] = worst[2].max((tanh::<S>(x) as f64 / (x as f64).tanh() - 1.0).abs());
+            }
         }
         assert_eq!((exp::<S>(0.0), log1p::<S>(0.0)), (1.0, 0.0));
         for far in [-1e30, f32::NEG_INFINITY] {
             assert!(exp::<S>(far).is_normal() && exp::<S>(far) < 1e-37);
         }
         assert!([88.73, 1e30, f32::INFINITY].map(exp::<S>) == [f32::INFINITY; 3] && exp::<S>(f32::NAN).is_nan());
+        assert!(
+            [f32::INFINITY, f32::NEG_INFINITY, 0.0].map(tanh::<S>) == [1.0, -1.0, 0.0] && tanh::<S>(f32::NAN).is_nan()
+        );
+        assert!(tanh::<S>(-0.0).is_sign_negative());
         worst.map(|worst| worst / f32::EPSILON as f64)
     }
 
-    /// exp and log1p keep their promised errors over their whole ranges, with and without instructions that multiply and add.
+    /// exp, log1p and tanh keep their promised errors over their whole ranges, with and without instructions that multiply and add.
     #[test]
     fn elementary_functions_are_accurate() {
         let plain = worst_errors::<pulp::Scalar>();
-        assert!(plain[0] < 2.0 && plain[1] < 3.0, "{plain:?} units");
+        assert!(plain[0] < 2.0 && plain[1] < 3.0 && plain[2] < 3.0, "{plain:?} units");
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         {
             let fused = worst_errors::<pulp::x86::V3>();
-            assert!(fused[0] < 2.0 && fused[1] < 3.0, "{fused:?} units");
+            assert!(fused[0] < 2.0 && fused[1] < 3.0 && fused[2] < 3.0, "{fused:?} units");
         }
     }
 }

@@ -3,7 +3,10 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{elementary::exp, scratch::Scratch};
+use super::{
+    elementary::{self, exp},
+    scratch::Scratch,
+};
 
 /// Numbers that one task works on; fixed, so that the work is cut alike for any number of threads.
 const CHUNK: usize = 1 << 13;
@@ -47,9 +50,20 @@ impl<F: Pointwise<N>, const N: usize> WithSimd for Apply<'_, F, N> {
     }
 }
 
-/// tanh of each number.
+/// tanh of each number, in place and on all threads.
 pub(crate) fn tanh(x: &mut [f32]) {
-    x.par_chunks_mut(CHUNK).for_each(|x| x.iter_mut().for_each(|x| *x = x.tanh()));
+    x.par_chunks_mut(CHUNK).for_each(|x| Arch::new().dispatch(Tanh(x)));
+}
+
+struct Tanh<'a>(&'a mut [f32]);
+
+impl WithSimd for Tanh<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.0.iter_mut().for_each(|x| *x = elementary::tanh::<S>(*x));
+    }
 }
 
 /// x · f(y), in place and on this thread.
