@@ -121,6 +121,13 @@ fn objectives_train_and_resume() {
         (&["--objective", "capacity", "--capacity", "5", "--gamma", "100"], &["test capacity 5.000"]),
         (&["--objective", "beta-tc", "--beta", "3"], &["total correlation", "test mutual information"]),
         (&["--objective", "factor", "--discriminator", "16,16"], &["test total correlation", "critic loss"]),
+        (&["--objective", "iwae", "--samples", "3", "--schedule", "cosine", "--schedule-epochs", "2"], &["test bound"]),
+        (
+            &["--objective", "dreg", "--prior", "mixture", "--components", "5", "--activation", "tanh"],
+            &["prior.", "bound"],
+        ),
+        (&["--objective", "free-bits", "--nats", "0.5"], &["test charged KL"]),
+        (&["--prior", "vamp", "--components", "5", "--output-bias", "--cycle-epochs", "1"], &["prior.", "test ELBO"]),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let [straight, stopped] = ["straight", "stopped"].map(|name| folder.path().join(name));
@@ -246,9 +253,16 @@ fn bad_arguments_are_named() {
         (vec!["--model", "conv", "--hidden", "32", "--out", out], vec!["--hidden", "mlp"]),
         (vec!["--model", "conditional-conv", "--hidden", "32", "--out", out], vec!["--hidden", "conditional"]),
         (vec!["--model", "conditional", "--told", "nobody", "--out", out], vec!["--told", "decoder"]),
-        (vec!["--model", "conditional", "--prior", "vamp", "--out", out], vec!["--prior", "learned"]),
-        (vec!["--prior", "learned", "--out", out], vec!["--prior and --told", "conditional-conv"]),
-        (vec!["--model", "conv", "--told", "both", "--out", out], vec!["--prior and --told", "conditional-conv"]),
+        (vec!["--model", "conditional", "--prior", "wide", "--out", out], vec!["--prior", "learned", "real-nvp"]),
+        (vec!["--model", "conditional", "--prior", "vamp", "--out", out], vec!["VampPrior", "Told::Decoder"]),
+        (vec!["--prior", "learned", "--out", out], vec!["--prior learned and --told", "conditional-conv"]),
+        (
+            vec!["--model", "conv", "--told", "both", "--out", out],
+            vec!["--prior learned and --told", "conditional-conv"],
+        ),
+        (vec!["--components", "9", "--out", out], vec!["--components", "--prior vamp"]),
+        (vec!["--model", "conv", "--activation", "tanh", "--out", out], vec!["--activation", "conv"]),
+        (vec!["--objective", "factor", "--samples", "3", "--out", out], vec!["--samples", "iwae", "factor"]),
         (vec!["--resume", empty], vec!["arguments.json", "--out"]),
         (vec!["--resume", out, "--out", out], vec!["--resume", "--out"]),
         (vec!["--wrong"], vec!["--wrong"]),
