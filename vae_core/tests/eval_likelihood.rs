@@ -17,24 +17,38 @@ fn images(vae: &MlpVae, seed: u64, n: usize) -> (Tensor, Vec<f64>) {
     (x, rows.iter().map(|row| Exact::of(vae, row).log_evidence).collect())
 }
 
+/// A hundred repeats of one image: copies, each of which has noise of its own.
+fn hundred(x: &Tensor) -> Tensor {
+    x.repeat((100, 1, 1, 1)).unwrap()
+}
+
+/// How many of their own standard errors the mean of `repeats` is off.
+fn standard_errors(exact: f64, repeats: impl Iterator<Item = f64>) -> f64 {
+    let estimate = mean_error(&repeats.collect::<Vec<_>>()).unwrap();
+    (estimate.mean - exact) / estimate.error
+}
+
 /// The mean of `repeats` estimates is `exact`, within two standard errors over the repeats.
 fn agrees(what: &str, exact: f64, repeats: impl Iterator<Item = f64>) {
-    let estimate = mean_error(&repeats.collect::<Vec<_>>()).unwrap();
-    let off = (estimate.mean - exact) / estimate.error;
-    println!("{what}: {estimate:?} and {exact}, {off:.2} standard errors");
-    assert!(off.abs() < 2.0, "{what}: {estimate:?} and {exact}: {off:.2} standard errors");
+    let off = standard_errors(exact, repeats);
+    println!("{what}: {off:.2} standard errors");
+    assert!(off.abs() < 2.0, "{what}: {off:.2} standard errors");
 }
 
 /// The estimate of p(x) itself has no bias, however few its draws: over 100 repeats, their mean p̂(x)/p(x) is 1, within two standard
 /// errors, for 20 draws; and with 2,000 draws, where its bias is far below its error, the mean of log p̂(x) is log p(x) within two.
+/// Of 60 such experiments no more than 8 are beyond two standard errors: 3 should be, and some more as p̂ has a long tail.
 #[test]
 fn importance_sampling_finds_the_evidence() {
-    for seed in [0, 1, 2] {
+    for seed in [1, 2, 3] {
         let vae = model(seed);
         let (x, exact) = images(&vae, seed, 1);
-        let log_prob = |samples, repeat| likelihood(&vae, &x, samples, 1000 * seed + repeat).unwrap().log_prob[0];
-        agrees("p̂/p", 1.0, (0..100).map(|repeat| (log_prob(20, repeat) - exact[0]).exp()));
-        agrees("log p", exact[0], (0..100).map(|repeat| log_prob(2000, repeat)));
+        let of = |samples, seed| likelihood(&vae, &hundred(&x), samples, seed).unwrap().log_prob;
+        let ratios = |seed| of(20, seed).into_iter().map(|log_prob| (log_prob - exact[0]).exp());
+        agrees("p̂/p", 1.0, ratios(seed));
+        agrees("log p", exact[0], of(2000, seed).into_iter());
+        let beyond = (1..61).filter(|&seed| standard_errors(1.0, ratios(seed)).abs() > 2.0).count();
+        assert!(beyond <= 8, "{beyond} of 60");
     }
 }
 
@@ -44,9 +58,7 @@ fn importance_sampling_finds_the_evidence() {
 fn annealing_finds_the_evidence() {
     let vae = model(3);
     let (x, exact) = images(&vae, 3, 1);
-    // A hundred repeats of one image are one run of a hundred copies, each of which has noise of its own.
-    let x = x.repeat((100, 1, 1, 1)).unwrap();
-    let of = |chains, steps| annealed(&vae, &x, &Annealed { chains, steps, leapfrog: 5 }, 1).unwrap();
+    let of = |chains, steps| annealed(&vae, &hundred(&x), &Annealed { chains, steps, leapfrog: 5 }, 1).unwrap();
     let [one, eight] = [1, 8].map(|chains| of(chains, 60));
     agrees("p̂/p", 1.0, one.log_prob.iter().map(|log_prob| (log_prob - exact[0]).exp()));
     agrees("log p", exact[0], eight.log_prob.iter().copied());
