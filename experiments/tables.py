@@ -53,44 +53,50 @@ def trained(there: Path) -> dict:
     return {"minutes": math.fsum(epoch["seconds"] for epoch in epochs) / 60, "sources": read(there / "run.json")["sources"]}
 
 
-def likelihood(section: dict, folder: Path) -> list[dict]:
-    """−log p(x), the ELBO, active units and the time of training of each run, beside what others published."""
+def gathered(section: dict, folder: Path, measured, cells) -> list[dict]:
+    """A row for each run: what `measured` finds in the folder of a seed, and the `cells` that it makes of all seeds."""
     rows = []
     for name, run in section["runs"].items():
-        seeds = []
-        for seed in section["seeds"]:
-            there = folder / name / str(seed)
-            seeds.append({"seed": seed, **numbers(read(there / "nll.json")), **trained(there)})
+        of_seed = lambda there: {**measured(there), **trained(there)}
+        seeds = [{"seed": seed, **of_seed(folder / name / str(seed))} for seed in section["seeds"]]
+        labels = {"run": name, "label": run.get("label", name), "train": run.get("train", "")}
+        rows.append({**labels, "cells": cells(run, seeds), "seeds": seeds})
+    return rows
+
+
+def likelihood(section: dict, folder: Path) -> list[dict]:
+    """−log p(x), the ELBO, active units and the time of training of each run, beside what others published."""
+
+    def measured(there: Path) -> dict:
+        nll = read(there / "nll.json")
+        of = {"nll": nll["nll"]["mean"], "error": nll["nll"]["error"], "elbo": nll["elbo"]["mean"], "ess": nll["ess"]["0.5"]}
+        return of | ({"active_units": nll["active_units"]} if "active_units" in nll else {})
+
+    def cells(run: dict, seeds: list[dict]) -> dict:
         of = lambda key: [seed[key] for seed in seeds]
         cells = {"−log p(x)": cell(of("nll"), 2, seeds[0]["error"]), "ELBO": cell(of("elbo"), 2)}
         if "active_units" in seeds[0]:
             cells["active units"] = cell(of("active_units"), 1)
-        cells |= {"minutes": cell(of("minutes"), 1), "published": {"text": run.get("published", "")}}
-        rows.append({"run": name, "label": run.get("label", name), "train": run.get("train", ""), "cells": cells, "seeds": seeds})
-    return rows
+        return cells | {"minutes": cell(of("minutes"), 1), "published": {"text": run.get("published", "")}}
 
-
-def numbers(nll: dict) -> dict:
-    """What the table takes from the file of the example `nll`."""
-    of = {"nll": nll["nll"]["mean"], "error": nll["nll"]["error"], "elbo": nll["elbo"]["mean"], "ess": nll["ess"]["0.5"]}
-    return of | ({"active_units": nll["active_units"]} if "active_units" in nll else {})
+    return gathered(section, folder, measured, cells)
 
 
 def anomaly(section: dict, folder: Path) -> list[dict]:
     """The AUROC of each score for each run, and their means over the runs."""
-    rows = []
-    for name, run in section["runs"].items():
-        seeds = []
-        for seed in section["seeds"]:
-            there = folder / name / str(seed)
-            scores = {row.pop("score"): row for row in read(there / "anomaly.json")["scores"]}
-            seeds.append({"seed": seed, "scores": scores, **trained(there)})
+
+    def measured(there: Path) -> dict:
+        return {"scores": {row.pop("score"): row for row in read(there / "anomaly.json")["scores"]}}
+
+    def cells(_run: dict, seeds: list[dict]) -> dict:
         cells = {}
         for score, column in SCORES.items():
             of = [seed["scores"][score] for seed in seeds]
             # Half of a 95 % interval is 1.96 standard errors.
             cells[column] = cell([row["auroc"] for row in of], 3, (of[0]["high"] - of[0]["low"]) / 2 / 1.96)
-        rows.append({"run": name, "label": run.get("label", name), "train": run.get("train", ""), "cells": cells, "seeds": seeds})
+        return cells
+
+    rows = gathered(section, folder, measured, cells)
     return [*rows, average(rows)] if len(rows) > 1 else rows
 
 

@@ -392,31 +392,33 @@ fn sets(arguments: &Arguments, device: &Device) -> Result<Sets> {
     Ok(Sets { train: Box::new(train), test: Box::new(test), shown })
 }
 
-/// Chooses what the model begins with, and its prior.
-fn begin<V: Vae>(
+/// Chooses the prior, and what the model begins with.
+fn begin<V: Vae + Clone>(
     arguments: &Arguments,
-    mut vae: V,
+    vae: V,
     set_output_bias: impl Fn(&mut V, &dyn Data) -> Result<()>,
 ) -> Result<()> {
-    let device = vae.device().clone();
-    let images = || Ok::<_, Error>(sets(arguments, &device)?.train);
-    // A run that was stopped before its first checkpoint begins anew, whatever it is called with.
-    let has_weights = |folder: &PathBuf| folder.join("last.safetensors").exists();
-    let anew = !arguments.summary && !arguments.resume.as_ref().is_some_and(has_weights);
-    if anew && arguments.output_bias {
-        set_output_bias(&mut vae, &*images()?)?;
+    // A clone shares its weights.
+    let mut inner = vae.clone();
+    let mut bias = |images: &dyn Data| if arguments.output_bias { set_output_bias(&mut inner, images) } else { Ok(()) };
+    match arguments.prior.and_then(|prior| prior.family(arguments.components.unwrap_or(500))) {
+        None => choose(arguments, vae, |_, images| bias(images)),
+        Some(family) => {
+            let vae = WithPrior::new(vae, family, arguments.seed)?;
+            choose(arguments, vae, |vae, images| {
+                bias(images)?;
+                vae.initialize(images, arguments.seed)
+            })
+        }
     }
-    let family = arguments.prior.and_then(|prior| prior.family(arguments.components.unwrap_or(500)));
-    let Some(family) = family else { return choose(arguments, vae) };
-    let mut vae = WithPrior::new(vae, family, arguments.seed)?;
-    if anew && matches!(vae.family(), PriorFamily::Vamp { .. }) {
-        vae.initialize(&*images()?, arguments.seed)?;
-    }
-    choose(arguments, vae)
 }
 
-/// Chooses the objective.
-fn choose(arguments: &Arguments, vae: impl Vae) -> Result<()> {
+/// Chooses the objective; `prepare` makes the weights what training begins with, from the images to train on.
+fn choose<V: Vae>(
+    arguments: &Arguments,
+    mut vae: V,
+    mut prepare: impl FnMut(&mut V, &dyn Data) -> Result<()>,
+) -> Result<()> {
     let options = &arguments.objective;
     let denoiser = matches!(arguments.model, Model::Denoise);
     let name = options.name(denoiser || arguments.corrupt.is_some())?;
@@ -425,6 +427,11 @@ fn choose(arguments: &Arguments, vae: impl Vae) -> Result<()> {
         return Ok(());
     }
     let sets = sets(arguments, vae.device())?;
+    // A run that was stopped before its first checkpoint begins anew, whatever it is called with.
+    let has_weights = |folder: &PathBuf| folder.join("last.safetensors").exists();
+    if !arguments.resume.as_ref().is_some_and(has_weights) {
+        prepare(&mut vae, &*sets.train)?;
+    }
     match name {
         Name::Elbo | Name::Beta => train(arguments, vae, sets, options.elbo(name), None),
         Name::Denoise => {

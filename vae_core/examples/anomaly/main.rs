@@ -9,7 +9,10 @@
 //! the other labels, or the test images of the set `--against`. Each AUROC comes with a 95 % bootstrap interval, which is about
 //! other images and the same model: how much training again changes is seen over seeds.
 
-use std::path::{Path, PathBuf};
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use std::path::PathBuf;
 
 use clap::Parser;
 use serde::{Deserialize, Serialize};
@@ -81,7 +84,8 @@ fn main() -> std::process::ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     let device = best_device()?;
-    let Trained { data, only } = trained(&arguments.checkpoint)?;
+    let trained = shared::arguments(&arguments.checkpoint)?;
+    let Trained { data, only } = serde_json::from_value(trained).map_err(|error| Error::Argument(error.to_string()))?;
     let vae = models::open(arguments.checkpoint.join("model.safetensors"), &device)?;
     let test = |name: &str| -> Result<(String, Images)> {
         let Dataset { name, test, .. } = data::load(name, &device)?;
@@ -116,26 +120,13 @@ fn run(arguments: &Arguments) -> Result<()> {
         let Interval { estimate, low, high, .. } = auroc;
         results.scores.push(Row { score, auroc: estimate, low, high });
     }
-    arguments.json.as_ref().map_or(Ok(()), |path| write(path, &results))
-}
-
-/// What the training was given.
-fn trained(folder: &Path) -> Result<Trained> {
-    let path = folder.join("arguments.json");
-    let wrong = |problem: String| Error::File { path: path.clone(), problem };
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        wrong(format!("cannot be read ({error}); expected the folder of a training by the example train"))
-    })?;
-    serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
+    let Some(path) = &arguments.json else { return Ok(()) };
+    let text = serde_json::to_string_pretty(&results).map_err(|error| Error::Argument(error.to_string()))?;
+    shared::write(path, &text)
 }
 
 /// The images of all other labels.
 fn others(images: &Images, label: u32) -> Result<Images> {
     let others = images.labels().iter().enumerate().filter(|(_, other)| **other != label);
     images.select(&others.map(|(index, _)| index).collect::<Vec<_>>())
-}
-
-fn write(path: &Path, results: &Results) -> Result<()> {
-    let text = serde_json::to_string_pretty(results).map_err(|error| Error::Argument(error.to_string()))?;
-    std::fs::write(path, text + "\n").map_err(|source| Error::Io { path: path.into(), source })
 }

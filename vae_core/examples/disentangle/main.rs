@@ -11,6 +11,8 @@
 
 mod method;
 mod outcome;
+#[path = "../shared/mod.rs"]
+mod shared;
 
 use std::path::{Path, PathBuf};
 
@@ -118,7 +120,7 @@ fn run(arguments: Arguments) -> Result<()> {
     }
     outcomes.sort_by_key(|outcome| methods.iter().position(|method| method.to_string() == outcome.method));
     if let Some(path) = &out_json {
-        write(path, &gathered(&settings, &outcomes)?)?;
+        shared::write(path, &gathered(&settings, &outcomes)?)?;
     }
     println!("{}", outcome::markdown(&outcomes));
     Ok(())
@@ -144,7 +146,7 @@ fn outcome(
     let trainer = settings.trainer(method, train.len(), device, seed)?.checkpoints(folder).resume();
     let history = trainer.fit(&mut vae, train)?;
     let outcome = Outcome::of(method, seed, settings, &vae, sprites, &history)?;
-    write(&path, &json(&outcome)?)?;
+    shared::write(&path, &json(&outcome)?)?;
     println!("{outcome}");
     Ok(outcome)
 }
@@ -157,14 +159,4 @@ fn gathered(settings: &Settings, outcomes: &[Outcome]) -> Result<String> {
 
 fn json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::Argument(error.to_string()))
-}
-
-/// Writes a file whole or not at all: a stop leaves no half of one that the next call would read.
-fn write(path: &Path, text: &str) -> Result<()> {
-    let io = |source| Error::Io { path: path.into(), source };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(io)?;
-    }
-    let new = path.with_extension("new");
-    std::fs::write(&new, format!("{text}\n")).and_then(|()| std::fs::rename(&new, path)).map_err(io)
 }

@@ -13,9 +13,11 @@
 //! sampling, `vae_core::eval::likelihood`: mean ± standard error over the images.
 
 mod run;
+#[path = "../shared/mod.rs"]
+mod shared;
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -101,7 +103,9 @@ fn run(arguments: &Arguments) -> Result<()> {
             "images": images.len(), "binarized_with_seed": run.binarize.then_some(run::BINARIZED_WITH),
             "samples": samples, "seed": seed,
         });
-        write(json, &gathered(settings, run.arguments, &likelihood, seconds)?)?;
+        let all = gathered(settings, run.arguments, &likelihood, seconds)?;
+        let text = serde_json::to_string_pretty(&all).map_err(|error| Error::Argument(error.to_string()))?;
+        shared::write(json, &text)?;
     }
     Ok(())
 }
@@ -124,15 +128,4 @@ fn gathered(settings: Value, trained: Value, likelihood: &Likelihood, seconds: f
         "images_per_second": likelihood.log_prob.len() as f64 / seconds,
         "trained": trained,
     }))
-}
-
-/// Writes a file whole or not at all.
-fn write(path: &Path, value: &Value) -> Result<()> {
-    let io = |source| Error::Io { path: path.into(), source };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(io)?;
-    }
-    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Argument(error.to_string()))?;
-    let new = path.with_extension("new");
-    std::fs::write(&new, format!("{text}\n")).and_then(|()| std::fs::rename(&new, path)).map_err(io)
 }

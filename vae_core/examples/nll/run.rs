@@ -3,12 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use vae_core::{
-    prelude::*,
-    serde_json::{self, Value},
-};
+use vae_core::{prelude::*, serde_json::Value};
 
-use super::Arguments;
+use super::{Arguments, shared};
 
 /// The seed of the draws that make grey images binary, one for all models.
 pub(crate) const BINARIZED_WITH: u64 = 0;
@@ -51,15 +48,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join("arguments.json");
-        let wrong = |problem: String| Error::File { path: path.clone(), problem };
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            wrong(format!("cannot be read ({error}); expected the folder of a run of the example `train`"))
-        })?;
-        let arguments: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        if !arguments["data"].is_string() {
-            return Err(wrong("does not say which `data` the run was trained on".into()));
-        }
+        let arguments = shared::arguments(folder)?;
         Ok(Self { binarize: arguments["binarize"] == true, arguments })
     }
 

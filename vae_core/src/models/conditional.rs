@@ -212,7 +212,7 @@ impl Vae for ConditionalVae {
     fn layers(&self) -> Vec<LayerRow> {
         let width = self.config.condition.width();
         let prior = self.prior.iter().flat_map(|prior| prior.rows(&[width]).unwrap_or_default());
-        self.networks.layers().into_iter().chain(prior.map(|row| self.networks.layer(row))).collect()
+        self.networks.layers().into_iter().chain(prior.map(|row| LayerRow::of(self.params(), row))).collect()
     }
 
     fn config(&self) -> serde_json::Value {

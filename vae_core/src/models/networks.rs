@@ -12,7 +12,7 @@ use super::{LayerRow, Observation};
 use crate::{
     Error, Result,
     distributions::{DiagonalGaussian, Distribution},
-    nn::{Params, Row, Stack},
+    nn::{Params, Stack},
 };
 
 /// How many numbers of y stand beside what either half takes in: none, unless the VAE is conditional.
@@ -103,12 +103,7 @@ impl Networks {
         let mut decoder = self.decoder.rows(&[self.latent + self.beside.decoder]).unwrap_or_default();
         decoder.pop_if(|row| row.kind == "Unflatten");
         let rows = encoder.into_iter().skip_while(|row| row.kind == "Flatten").chain(decoder);
-        rows.map(|row| self.layer(row)).chain(self.observation.row()).collect()
-    }
-
-    /// The row of a layer table, under the name of the layer's parameters.
-    pub(super) fn layer(&self, row: Row) -> LayerRow {
-        LayerRow::of(&self.params, row)
+        rows.map(|row| LayerRow::of(&self.params, row)).chain(self.observation.row()).collect()
     }
 
     /// Refuses tensors of another type than the weights.
