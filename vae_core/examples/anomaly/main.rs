@@ -84,7 +84,7 @@ fn main() -> std::process::ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     let device = best_device()?;
-    let trained = shared::arguments(&arguments.checkpoint)?;
+    let trained = shared::arguments(&arguments.checkpoint, "a training by the example train")?;
     let Trained { data, only } = serde_json::from_value(trained).map_err(|error| Error::Argument(error.to_string()))?;
     let vae = models::open(arguments.checkpoint.join("model.safetensors"), &device)?;
     let test = |name: &str| -> Result<(String, Images)> {

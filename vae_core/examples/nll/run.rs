@@ -48,7 +48,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn read(folder: &Path) -> Result<Self> {
-        let arguments = shared::arguments(folder)?;
+        let arguments = shared::arguments(folder, "a run of the example `train`")?;
         Ok(Self { binarize: arguments["binarize"] == true, arguments })
     }
 

@@ -20,17 +20,16 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(&new, format!("{text}\n")).and_then(|()| std::fs::rename(&new, path)).map_err(io)
 }
 
-/// What a run of the example `train` was given: the `arguments.json` in its folder.
+/// What a run of the example `train` was given: the `arguments.json` in its folder. A message calls the run `what`.
 ///
 /// # Errors
 /// [`Error::File`] when the folder has none, or one that does not say which images the run was trained on.
 #[allow(dead_code)] // of the programs that write, not all read
-pub(crate) fn arguments(folder: &Path) -> Result<Value> {
+pub(crate) fn arguments(folder: &Path, what: &str) -> Result<Value> {
     let path = folder.join("arguments.json");
     let wrong = |problem: String| Error::File { path: path.clone(), problem };
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        wrong(format!("cannot be read ({error}); expected the folder of a training by the example `train`"))
-    })?;
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| wrong(format!("cannot be read ({error}); expected the folder of {what}")))?;
     let arguments: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     if !arguments["data"].is_string() {
         return Err(wrong("does not say which `data` the run was trained on".into()));
