@@ -46,6 +46,10 @@ SET ?= small
 OUT ?= runs/$(SET)
 PROFILE ?= local
 
+# The site of `make html` has one as well. The crate's documentation is part of it where there is cargo.
+SITE := target/site
+API_DOCS = $(if $(filter no,$(API)),,$(if $(shell command -v cargo),$(or $(CARGO_TARGET_DIR),target)/doc))
+
 .PHONY: setup lab run test test-full test-hub soak parity tests rust-tests notebook-tests bench experiments check-cuda gpu-bundle kernel-bench data html clean help FORCE
 .DELETE_ON_ERROR:
 
@@ -101,8 +105,10 @@ kernel-bench: $(STAMPS)/warm ## how fast the kernel starts, answers and computes
 data: $(ENV_STAMPS)/python ## fetch MNIST and Fashion-MNIST into data/
 	@$(BIN)/python tools/fetch_data.py
 
-html: $(ENV_STAMPS)/python ## the committed notebooks as HTML pages under target/notebooks/
-	@$(BIN)/jupyter-nbconvert --to html --template lab --output-dir target/notebooks $(NOTEBOOKS)
+html: $(SITE)/packages ## the course as a static site in target/html/: notebooks, docs/, the crate's documentation [API=no: without that]
+	@$(if $(API_DOCS),echo "site: the crate's documentation" && RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet, \
+		echo "site: without the crate's documentation, which needs cargo$(if $(filter no,$(API)), (API=no))")
+	@$(SITE)/bin/python docs/site/build.py target/html $(if $(API_DOCS),--api $(API_DOCS))
 
 clean: ## remove what was built and installed here; data/ stays
 	rm -rf target .venv
@@ -136,6 +142,13 @@ $(WORKFLOW)/packages: experiments/requirements.txt
 	@$(PYTHON) -c '$(CHECK_PYTHON)'
 	@$(PYTHON) -m venv $(WORKFLOW)
 	@$(WORKFLOW)/bin/python -m pip install --quiet --requirement experiments/requirements.txt
+	@touch $@
+
+$(SITE)/packages: docs/site/requirements.txt
+	@echo "setup: Sphinx into $(SITE) (half a minute)"
+	@$(PYTHON) -c '$(CHECK_PYTHON)'
+	@$(PYTHON) -m venv $(SITE)
+	@$(SITE)/bin/python -m pip install --quiet --requirement $<
 	@touch $@
 
 $(ENV_STAMPS)/kernel-$(EVCXR_VERSION): $(ENV_STAMPS)/python tools/install_kernel.py

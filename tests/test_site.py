@@ -1,0 +1,178 @@
+"""The site of `make html` in a real browser, from a server on this machine and with every other address blocked."""
+
+import contextlib
+import functools
+import http.server
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from browser import chromium, keep_screenshot, needs_chromium
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SITE = REPOSITORY / "target" / "html"
+NOTEBOOKS = sorted(path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
+PHONE, DESKTOP = (390, 844), (1280, 900)
+# Seen at both widths, light and dark; the other pages at phone width only.
+LOOKED_AT = ["index", "notebooks/00_start_here", "notebooks/03_mlp_vae", "docs/errors"]
+# A page with its figures, as a server sends it; an explorer carries its networks along. What all pages share is fetched once.
+HEAVIEST_PAGE = 2_000_000
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site():
+    """`make html`, served: the address of the site."""
+    made = subprocess.run(
+        ["make", "html", f"PYTHON={sys.executable}"], cwd=REPOSITORY, text=True, capture_output=True, env=dict(os.environ)
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    handler = functools.partial(Quiet, directory=str(SITE))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@contextlib.contextmanager
+def opened(browser, site: str, path: str, size=DESKTOP, scheme="light"):
+    """A page of the site, its formulas typeset. When it is closed, nothing may have failed or been asked of another host."""
+    context = browser.new_context(viewport=dict(zip(("width", "height"), size)), color_scheme=scheme)
+    page, wrong = context.new_page(), []
+
+    def only_the_site(route):
+        if route.request.url.startswith((site, "data:")):
+            route.continue_()
+        else:
+            wrong.append(f"asks for {route.request.url}")
+            route.abort()
+
+    page.route("**/*", only_the_site)
+    page.on("response", lambda response: response.status < 400 or wrong.append(f"{response.status} {response.url}"))
+    page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+    page.goto(f"{site}/{path}.html")
+    page.wait_for_function("!document.querySelector('script[src*=mathjax]') || window.MathJax?.startup?.promise")
+    page.evaluate("window.MathJax?.startup?.promise")
+    yield page
+    assert wrong == []
+    context.close()
+
+
+def faults(page) -> list[str]:
+    """What a reader would see go wrong on a page: formulas left as text or in error, pictures missing, a page too wide."""
+    found = page.evaluate("""async () => {
+        const found = [];
+        const pictures = [...document.querySelectorAll("article img")];
+        pictures.forEach(picture => picture.loading = "eager");
+        await Promise.all(pictures.map(picture => picture.decode().catch(() => found.push("no picture: " + picture.src))));
+        document.querySelectorAll("mjx-merror").forEach(e => found.push("formula: " + e.innerText));
+        document.querySelectorAll(".math:not(:has(mjx-container))").forEach(e => found.push("not typeset: " + e.innerText));
+        const {scrollWidth, clientWidth} = document.documentElement;
+        if (scrollWidth > clientWidth) found.push(`${scrollWidth} pixels wide in a window of ${clientWidth}`);
+        return found;
+    }""")
+    text = page.evaluate("""() => {
+        const article = document.querySelector("article").cloneNode(true);
+        article.querySelectorAll("pre, code, mjx-container").forEach(e => e.remove());
+        return article.textContent;
+    }""")
+    return found + re.findall(r"\$[^$\n]*\\[a-z]+[^$\n]*", text)
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("path", LOOKED_AT)
+def test_reads_well(browser, site, path, size, scheme):
+    """Formulas and pictures are there, nothing is wider than the window, and the page follows the reader's light or dark."""
+    with opened(browser, site, path, size, scheme) as page:
+        assert page.locator("html").get_attribute("data-theme") == scheme
+        assert faults(page) == []
+        name = f"site-{path.replace('/', '-')}-{size[0]}-{scheme}"
+        keep_screenshot(page, name)
+        figures = page.locator("article a.figure")
+        if figures.count():
+            figures.first.scroll_into_view_if_needed()
+            keep_screenshot(page, f"{name}-figure")
+
+
+@needs_chromium
+@pytest.mark.parametrize("notebook", [name for name in NOTEBOOKS if f"notebooks/{name}" not in LOOKED_AT])
+def test_every_notebook_fits_a_phone(browser, site, notebook):
+    """No page of the course scrolls sideways on a phone, and none has a broken formula or picture."""
+    with opened(browser, site, f"notebooks/{notebook}", PHONE) as page:
+        assert faults(page) == []
+
+
+@needs_chromium
+def test_formulas_are_typeset(browser, site):
+    """The page on the ELBO has its formulas from the site's own MathJax."""
+    with opened(browser, site, "notebooks/01_elbo") as page:
+        assert page.locator("mjx-container").count() > 50
+        keep_screenshot(page, "site-formulas")
+
+
+@needs_chromium
+def test_search_finds_a_word(browser, site):
+    """A word typed into the search field leads to pages that have it."""
+    with opened(browser, site, "index") as page:
+        page.keyboard.press("Control+k")
+        page.locator("input[type=search]:visible").first.fill("reparameterization")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#search-results li a", timeout=20_000)
+        assert "02_reparameterization" in " ".join(a.get_attribute("href") for a in page.locator("#search-results li a").all())
+        keep_screenshot(page, "site-search")
+
+
+@needs_chromium
+def test_previous_and_next(browser, site):
+    """From the first notebook one can go forth to the last, and back one page."""
+    with opened(browser, site, "notebooks/" + NOTEBOOKS[0]) as page:
+        for name in NOTEBOOKS[1:]:
+            page.locator("a.right-next").click()
+            page.wait_for_url(f"**/{name}.html")
+        page.locator("a.left-prev").click()
+        page.wait_for_url(f"**/{NOTEBOOKS[-2]}.html")
+
+
+@needs_chromium
+def test_light_and_dark_can_be_switched(browser, site):
+    """The button of the theme changes what the system's setting chose."""
+    with opened(browser, site, "index", scheme="light") as page:
+        seen = set()
+        for _ in range(3):
+            page.locator("button.theme-switch-button:visible").first.click()
+            seen.add(page.locator("html").get_attribute("data-theme"))
+        assert seen == {"light", "dark"}
+
+
+@needs_chromium
+def test_the_crates_documentation_is_there(browser, site):
+    """The page of the crate leads to its documentation, on the same site."""
+    with opened(browser, site, "vae_core/README") as page:
+        page.get_by_role("link", name="Documentation of every item").click()
+        page.wait_for_url("**/api/vae_core/index.html")
+        assert page.get_by_role("heading", name="The map").count() == 1
+
+
+def test_pages_are_light(site):
+    """What a reader fetches for a page stays below two megabytes, figures included."""
+    sys.path.insert(0, str(REPOSITORY / "docs" / "site"))
+    from weights import weights
+
+    heavy = [(page, whole) for page, _, whole in weights(SITE) if whole > HEAVIEST_PAGE]
+    assert heavy == []
