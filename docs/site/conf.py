@@ -13,7 +13,6 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
 # What is written is what is shown: `--objective` keeps its hyphens.
 smartquotes = False
-# A page begins with its subject, and 01 may follow 00 with another depth of headings.
 nitpicky = True
 
 html_theme = "sphinx_book_theme"
@@ -24,7 +23,8 @@ html_css_files = ["course.css"]
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {
-    "home_page_in_toc": True,
+    "home_page_in_toc": False,
+    "navbar_persistent": [],  # the menu has a search field, a second one above it would be too many
     "navigation_with_keys": True,
     "show_navbar_depth": 1,
     "show_toc_level": 2,
