@@ -50,12 +50,14 @@ PROFILE ?= local
 SITE := target/site
 API_DOCS = $(if $(filter no,$(API)),,$(if $(shell command -v cargo),$(or $(CARGO_TARGET_DIR),target)/doc))
 
-.PHONY: setup lab run test test-full test-hub soak parity tests rust-tests notebook-tests bench experiments check-cuda gpu-bundle kernel-bench data html clean help FORCE
+.PHONY: setup kernel lab run new test test-browser test-full test-hub soak parity tests rust-tests notebook-tests bench experiments check-cuda gpu-bundle kernel-bench data html clean help FORCE
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/warm ## environment, kernel, warm build and data; quick when there is nothing to do
 	@$(BIN)/python tools/fetch_data.py --if-missing
 	@echo "set-up is done: 'make lab' opens the notebooks"
+
+kernel: $(ENV_STAMPS)/kernel-$(EVCXR_VERSION) ## the Rust kernel alone, a part of the set-up that an image of a container can keep
 
 lab: $(STAMPS)/warm $(STAMPS)/data-tried ## JupyterLab on notebooks/; LAB_ARGS="--no-browser --port 8888" passes arguments on
 	$(WITH_CUDA) $(BIN)/jupyter-lab --notebook-dir=$(LAB_DIR) --KernelSpecManager.ensure_native_kernel=False $(LAB_ARGS)
@@ -64,9 +66,15 @@ run: $(STAMPS)/warm ## one notebook without a browser: NB=path.ipynb [VAE_FAST=1
 	@test -n "$(NB)" || { echo "which notebook? make run NB=notebooks/00_start_here.ipynb"; exit 2; }
 	@$(WITH_CUDA) $(BIN)/python tools/run_notebook.py --timeout $(TIMEOUT) $(if $(INPLACE),--inplace) "$(NB)"
 
+new: ## a notebook of your own, from a template, in any folder: NB=path/to/my_vae
+	@test -n '$(subst ','"'"',$(NB))' || { echo "where to? make new NB=path/to/my_vae"; exit 2; }
+	@$(PYTHON) tools/new_notebook.py '$(subst ','"'"',$(NB))'
+
 test: export VAE_FAST = 1
 test: tests ## Rust tests, tests of the tools, and every notebook with VAE_FAST=1
 test-full: tests ## all tests, with the notebooks at full length
+test-browser: $(STAMPS)/warm $(ENV_STAMPS)/test-packages ## JupyterLab and the site in headless Chromium; pictures of them in target/screenshots/
+	@$(BIN)/python -m pytest -q --durations=5 tests/test_lab.py tests/test_site.py
 
 tests: $(STAMPS)/warm $(ENV_STAMPS)/test-packages $(WORKFLOW)/packages
 	@tools/phase.sh "Rust tests" $(WITH_CUDA) cargo test --release --workspace $(CARGO_CUDA)
