@@ -126,6 +126,9 @@ help: ## this list
 
 CHECK_PYTHON := import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version)
 
+# Packages of a requirements file into an environment, with a sign of life.
+PIP = $(PYTHON) tools/progress.py pip $(1)/pip.log $(1)/bin/python -m pip install --requirement $(2)
+
 # --- the steps of the set-up, each with a stamp that is as old as its sources ---
 
 $(ENV_STAMPS)/python: tools/requirements.txt tools/lab_settings.json
@@ -133,7 +136,7 @@ ifeq ($(ENV),.venv)
 	@echo "setup: Python packages into .venv (about a minute)"
 	@$(PYTHON) -c '$(CHECK_PYTHON)'
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --requirement tools/requirements.txt
+	@$(call PIP,.venv,$<)
 	@rm -rf .venv/share/jupyter/kernels/python3 # comes with JupyterLab; these notebooks have one language
 endif
 	@mkdir -p $(ENV)/share/jupyter/lab/settings
@@ -142,21 +145,21 @@ endif
 
 $(ENV_STAMPS)/test-packages: tools/requirements-test.txt $(ENV_STAMPS)/python
 	@echo "setup: Python packages for the tests (seconds)"
-	@$(BIN)/python -m pip install --quiet --requirement tools/requirements-test.txt
+	@$(call PIP,$(ENV),$<)
 	@touch $@
 
 $(WORKFLOW)/packages: experiments/requirements.txt
 	@echo "setup: Snakemake into $(WORKFLOW) (half a minute)"
 	@$(PYTHON) -c '$(CHECK_PYTHON)'
 	@$(PYTHON) -m venv $(WORKFLOW)
-	@$(WORKFLOW)/bin/python -m pip install --quiet --requirement experiments/requirements.txt
+	@$(call PIP,$(WORKFLOW),$<)
 	@touch $@
 
 $(SITE)/packages: docs/site/requirements.txt
 	@echo "setup: Sphinx into $(SITE) (half a minute)"
 	@$(PYTHON) -c '$(CHECK_PYTHON)'
 	@$(PYTHON) -m venv $(SITE)
-	@$(SITE)/bin/python -m pip install --quiet --requirement $<
+	@$(call PIP,$(SITE),$<)
 	@touch $@
 
 $(ENV_STAMPS)/kernel-$(EVCXR_VERSION): $(ENV_STAMPS)/python tools/install_kernel.py

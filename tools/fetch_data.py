@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = REPOSITORY / "data"
 HUB = "huggingface.co"
 ANSWER_SECONDS = 5
-FETCH = ["cargo", "run", "--quiet", "--release", "-p", "vae_core", "--features", "hub", "--example", "fetch_data"]
+FETCH = ["cargo", "run", "--release", "-p", "vae_core", "--features", "hub", "--example", "fetch_data"]
 
 
 def has_data(folder: Path) -> bool:

@@ -1,16 +1,22 @@
 """Install the Rust kernel into this virtual environment: its program, then its kernelspec.
 
-Never `evcxr_jupyter --install` on its own: that writes over the kernel of the user. Compiling the program takes ten
-minutes on two cores, so it is kept in the user's cache folder, for the next clone with the same compiler.
+Never `evcxr_jupyter --install` on its own: that writes over the kernel of the user. Compiling the program takes minutes, so it is
+kept in the user's cache folder, for the next clone with the same compiler. While it compiles, so does `vae_core` for notebooks,
+where memory allows: each of the two has stretches in which it keeps one core busy and no more.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import warm_kernel
+from kernel_launcher import CUDA, REPOSITORY
+from progress import Command, run
 
 LAUNCHER = Path(__file__).resolve().parent / "kernel_launcher.py"
 PROGRAM = Path(sys.prefix, "bin", "evcxr_jupyter")
@@ -26,19 +32,38 @@ def cached_program(version: str) -> Path:
     return cache / "vae-rs" / name / "evcxr_jupyter"
 
 
+def both_at_once() -> bool:
+    """Whether `vae_core` can compile beside the kernel: it is here (an image of a container may have the kernel alone), and there is
+    memory for four large compilations."""
+    with contextlib.suppress(OSError, ValueError):
+        return not CUDA and (REPOSITORY / "Cargo.lock").exists() and available_memory() > 8 << 30
+    return False
+
+
+def available_memory() -> int:
+    """Bytes that programs may have before the machine swaps; ValueError or OSError where it does not say."""
+    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    return int(lines.get("MemAvailable", "").removesuffix("kB")) * 1024
+
+
+def say(message: str) -> None:
+    print(f"       {message}", file=sys.stderr, flush=True)
+
+
 def install_program(version: str) -> None:
     """Put `evcxr_jupyter` into the environment's `bin`, compiling it only where no earlier clone has done so."""
     cached = cached_program(version)
     if not cached.exists():
-        print(f"       compiling evcxr_jupyter {version} (about 10 minutes on two cores)", file=sys.stderr)
-        log = Path(sys.prefix, "evcxr_jupyter.log")
         command = ["cargo", "install", "--locked", "--root", sys.prefix, f"evcxr_jupyter@{version}"]
-        with log.open("w") as output:
-            # Away from the repository, so that no Cargo configuration and no workspace of ours takes part.
-            status = subprocess.run(command, cwd=sys.prefix, stdout=output, stderr=subprocess.STDOUT).returncode
-        if status != 0:
-            tail = "\n".join(log.read_text().splitlines()[-20:])
-            raise SystemExit(f"{' '.join(command)} failed; the end of {log}:\n{tail}")
+        # Away from the repository, so that no Cargo configuration and no workspace of ours takes part.
+        compilation = Command("the kernel", command, Path(sys.prefix, "evcxr_jupyter.log"), Path(sys.prefix))
+        if both_at_once():
+            say("it is compiled, and vae_core beside it: about ten minutes on two cores")
+            with warm_kernel.refresh() as build:
+                run([compilation, warm_kernel.compilation(build)])
+        else:
+            say("it is compiled: about eight minutes on two cores")
+            run([compilation])
         cached.parent.mkdir(parents=True, exist_ok=True)
         partial = cached.with_name(f"partial-{os.getpid()}")
         shutil.copy2(PROGRAM, partial)

@@ -1,23 +1,43 @@
 """Compile `vae_core` for notebooks, once, so that every kernel can start on a copy (see `kernel_launcher.py`).
 
-The build is made by a real kernel that runs the first cell of a notebook: whatever evcxr asks of cargo (flags, target,
-linker) is then what later kernels ask for, and cargo finds everything fresh. A refresh works on a copy and swaps at
-the end: kernels that start meanwhile get the old build, and an interrupted refresh leaves it as it was.
+Cargo compiles what a notebook's first cell asks for, with the flags that the kernel gives it, so that its progress can be shown
+and the kernel's program need not be there yet. Then a real kernel runs the first cells of a notebook: should evcxr ask cargo for
+anything else (flags, target, linker), that is compiled as well, and later kernels find everything fresh. A refresh works on a copy
+and swaps at the end: kernels that start meanwhile get the old build, and an interrupted refresh leaves it as it was.
 """
 
 import argparse
+import contextlib
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from kernel_launcher import BUILD_VARIABLE, KERNEL_DIR, REPOSITORY, WARM, copy_build, kernel_dir_lock, write_workspace
+from kernel_launcher import (
+    BUILD_VARIABLE, CUDA, KERNEL_DIR, REPOSITORY, WARM, copy_build, kernel_dir_lock, kernel_environment, write_if_other,
+    write_workspace,
+)
 from kernel_session import kernel
+from progress import Command
+from progress import run as run_commands
 
 NEW = KERNEL_DIR / "warm-new"
+
+# The crate of the cells as evcxr writes it, before there is a cell; cargo wants every member of a workspace to be there.
+NO_CELL = """
+[package]
+name = "ctx"
+version = "1.0.0"
+edition = "2024"
+
+[lib]
+crate-type = ["cdylib"]
+path = "src/lib.rs"
+"""
 
 # The `let` makes rust-analyzer and the linker do all that they do in a notebook; a failure here is a failure of set-up.
 CELLS = [
@@ -38,6 +58,21 @@ def toolchain() -> str:
     """What a build depends on besides its sources: compiler, and the linker that evcxr will pick."""
     rustc = subprocess.run(["rustc", "-vV"], cwd=REPOSITORY, text=True, capture_output=True, check=True).stdout
     return f"{rustc}linker: {shutil.which('mold') or shutil.which('lld') or 'system'}\n"
+
+
+def compilation(build: Path) -> Command:
+    """Cargo's command that compiles `vae_core` and all below it into `build`, for the target and with the flags of evcxr."""
+    facts = toolchain()
+    linker = re.search(r"linker: (?:.*/)?(\S+)$", facts)[1] if sys.platform == "linux" else "system"
+    flags = "-Cprefer-dynamic" + (" -Clink-arg=-fuse-ld=lld" if linker == "lld" else "")
+    if not (build / "cell" / "Cargo.toml").exists():
+        write_if_other(build / "cell" / "Cargo.toml", NO_CELL)
+        write_if_other(build / "cell" / "src" / "lib.rs", "")
+    host = re.search(r"^host: (\S+)$", facts, re.MULTILINE)[1]
+    command = [*(["mold", "-run"] if linker == "mold" else []), "cargo", "build", "--package", "pin", "--target", host]
+    target = str(build / "cell" / "target")
+    environment = kernel_environment(build) | {"CARGO_TARGET_DIR": target, "CARGO_BUILD_BUILD_DIR": target, "RUSTFLAGS": flags}
+    return Command("vae_core", command, KERNEL_DIR / "compilation.log", build, environment)
 
 
 def run_cells(build: Path) -> None:
@@ -77,18 +112,28 @@ def start_refresh(present: str) -> None:
     (NEW / "toolchain").write_text(present)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--stamp", type=Path, required=True, help="file to touch, dated to the start of the build")
-    stamp = parser.parse_args().stamp
-
-    started = time.time()
+@contextlib.contextmanager
+def refresh():
+    """Hold the lock of refreshes, with NEW as the build to work on."""
     KERNEL_DIR.mkdir(parents=True, exist_ok=True)
     with open(KERNEL_DIR / "refresh-lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         write_sysroot()
         start_refresh(toolchain())
         write_workspace(NEW)
+        yield NEW
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--stamp", type=Path, required=True, help="file to touch, dated to the start of the build")
+    stamp = parser.parse_args().stamp
+
+    started = time.time()
+    with refresh():
+        if not CUDA:  # with CUDA the kernel asks for another set of features, and compiles by itself
+            run_commands([compilation(NEW)])
+        print("       and now a kernel runs the first cells of a notebook: half a minute, a minute the first time", file=sys.stderr)
         run_cells(NEW)
         prune(NEW)
         old = KERNEL_DIR / "warm-old"
