@@ -14,6 +14,10 @@ import pytest
 from browser import chromium, keep_screenshot, needs_chromium
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY / "docs" / "site"))
+from links import broken_links  # noqa: E402
+from weights import weights  # noqa: E402
+
 SITE = REPOSITORY / "target" / "html"
 NOTEBOOKS = sorted(path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
 PHONE, DESKTOP = (390, 844), (1280, 900)
@@ -138,15 +142,21 @@ def test_search_finds_a_word(browser, site):
         keep_screenshot(page, "site-search")
 
 
+def test_next_leads_from_page_to_page(site):
+    """Each notebook's "next" is the following one."""
+    for name, following in zip(NOTEBOOKS, NOTEBOOKS[1:]):
+        page = (SITE / "notebooks" / f"{name}.html").read_text()
+        assert re.search(r'class="right-next"\s+href="([^"]+)"', page)[1] == f"{following}.html"
+
+
 @needs_chromium
 def test_previous_and_next(browser, site):
-    """From the first notebook one can go forth to the last, and back one page."""
+    """The buttons at a page's end lead forth and back."""
     with opened(browser, site, "notebooks/" + NOTEBOOKS[0]) as page:
-        for name in NOTEBOOKS[1:]:
-            page.locator("a.right-next").click()
-            page.wait_for_url(f"**/{name}.html")
+        page.locator("a.right-next").click()
+        page.wait_for_url(f"**/{NOTEBOOKS[1]}.html")
         page.locator("a.left-prev").click()
-        page.wait_for_url(f"**/{NOTEBOOKS[-2]}.html")
+        page.wait_for_url(f"**/{NOTEBOOKS[0]}.html")
 
 
 @needs_chromium
@@ -169,8 +179,28 @@ def test_the_crates_documentation_is_there(browser, site):
 
 def test_pages_are_light(site):
     """What a reader fetches for a page stays below two megabytes, figures included."""
-    sys.path.insert(0, str(REPOSITORY / "docs" / "site"))
-    from weights import weights
-
     heavy = [(page, whole) for page, _, whole in weights(SITE) if whole > HEAVIEST_PAGE]
     assert heavy == []
+
+
+def test_a_link_to_nothing_fails_the_build(site, tmp_path):
+    """Sphinx ends with an error, and names the place, where a page links to a page or a heading that is not there."""
+    (tmp_path / "index.md").write_text("# Here\n\n[there](there.md), [below](#below)\n")
+    python = REPOSITORY / "target" / "site" / "bin" / "python"
+    build = f"import pathlib, sys; sys.path.insert(0, 'docs/site'); import build; build.run_sphinx(*map(pathlib.Path, {[str(tmp_path), str(tmp_path / 'out')]}))"
+    done = subprocess.run([python, "-c", build], cwd=REPOSITORY, text=True, capture_output=True)
+    assert done.returncode != 0
+    assert "there.md" in done.stderr and "below" in done.stderr and "index.md" in done.stderr
+
+
+def test_what_sphinx_does_not_see_is_found(tmp_path):
+    """In finished pages: a file, an anchor and a picture that are missing, and a script from another host; what is there passes."""
+    page = '<a href="b.html#here">1</a><a href="b.html#gone">2</a><a href="no.html">3</a><img src="no.png"><a href="https://a.org">4</a>'
+    (tmp_path / "a.html").write_text(page + '<script src="https://a.org/x.js"></script>')
+    (tmp_path / "b.html").write_text('<p id="here"></p>')
+    assert sorted(broken_links(tmp_path)) == [
+        "a.html: b.html#gone: no such place on that page",
+        "a.html: https://a.org/x.js: comes from another host",
+        "a.html: no.html: no such file",
+        "a.html: no.png: no such file",
+    ]
