@@ -95,8 +95,8 @@ def lab(tmp_path_factory):
 def run_all(page, address: str) -> None:
     """Open a notebook and choose "Run All Cells" from the menu, as soon as the kernel is there."""
     page.goto(address)
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
-    page.wait_for_selector("text=Rust | Idle", timeout=180_000)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=300_000)
+    page.wait_for_selector("text=Rust | Idle", timeout=600_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
@@ -116,7 +116,7 @@ def test_every_formula_of_the_course_renders(lab):
     with chromium() as browser:
         page = browser.new_page()
         run_all(page, lab("tiny"))
-        page.wait_for_selector(".jp-OutputArea-output >> text=from the kernel: 42", timeout=180_000)
+        page.wait_for_selector(".jp-OutputArea-output >> text=from the kernel: 42", timeout=600_000)
         page.wait_for_selector("mjx-container", timeout=60_000)
         page.wait_for_timeout(2_000)
         errors = page.eval_on_selector_all("mjx-merror", "found => found.map(e => e.getAttribute('title') || e.innerText)")
