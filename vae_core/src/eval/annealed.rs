@@ -30,7 +30,14 @@ use super::{
     likelihood::Likelihood,
     weights::{Weights, ladder},
 };
-use crate::{Error, Result, data::Data, distributions::Distribution, models::Vae, nn::{backward, enable_grad}, random::Random};
+use crate::{
+    Error, Result,
+    data::Data,
+    distributions::Distribution,
+    models::Vae,
+    nn::{backward, enable_grad},
+    random::Random,
+};
 
 /// How long and how often to anneal.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -77,6 +77,33 @@ fn tile(layers: &[Dense], x: &[f32], y: &mut [f32], [now, next]: &mut [Scratch; 
 
 /// All images through one step, then through the next.
 fn one_by_one(steps: &[Step], x: &[f32], batch: usize) -> Result<Vec<f32>> {
-    let y = steps.iter().try_fold(None, |y: Option<Scratch>, step| step.forward(y.as_deref().unwrap_or(x), batch).map(Some))?;
+    let y = steps
+        .iter()
+        .try_fold(None, |y: Option<Scratch>, step| step.forward(y.as_deref().unwrap_or(x), batch).map(Some))?;
     Ok(y.map_or_else(|| x.to_vec(), |y| y.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::{
+        activation::Activation,
+        compare::normal,
+        stack::check::{Case, Dice},
+    };
+
+    /// Tiles have the same bits with any number of threads, and a batch those of its parts.
+    #[test]
+    fn bits_do_not_depend_on_threads() {
+        let layers = Case::linear(&mut Dice::new(1), &[5, 40, 30, 50], Some(Activation::Tanh)).layers;
+        let x = normal(1, &[130, 5]);
+        let numbers = |x: &Tensor| forward(&layers, x).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let all = numbers(&x);
+        for threads in 1..4 {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert!(pool.install(|| numbers(&x)) == all, "{threads} threads");
+        }
+        let parts = [(0, 60), (60, 70)].map(|(first, count)| numbers(&x.narrow(0, first, count).unwrap()));
+        assert!(parts.concat() == all);
+    }
 }
