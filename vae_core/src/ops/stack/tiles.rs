@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Result,
     ops::{
-        kernels::{in_pool, scratch::Scratch, slices::with_slice},
+        kernels::{elementwise::LANES, in_pool, scratch::Scratch, slices::with_slice},
         linear::cpu::{IMAGES, Linear},
     },
 };
@@ -52,14 +52,21 @@ fn sides_of_large(steps: &[Step], batch: usize) -> Option<Vec<Linear>> {
 fn in_tiles(layers: &[Dense], x: &[f32], numbers: usize) -> Vec<f32> {
     let ([first, ..], [.., last]) = (layers, layers) else { return x.to_vec() };
     let widest = layers.iter().map(|layer| layer.sides().outputs).max().unwrap_or(0);
-    // Zeros that all threads write: memory that a tensor can keep, without a copy of what one thread has to move.
-    let mut y: Vec<f32> = rayon::iter::repeat_n(0.0, numbers).collect();
+    let mut y = zeros(numbers);
     let tiles = y.par_chunks_mut(IMAGES * last.sides().outputs).zip(x.par_chunks(IMAGES * first.sides().inputs));
     tiles.for_each_init(
         || [IMAGES * widest; 2].map(Scratch::new),
         |activations, (y, x)| tile(layers, x, y, activations),
     );
     y
+}
+
+/// Memory that a tensor can keep, so that nothing is copied in the end; filled by all threads, a line of the cache at a time.
+fn zeros(count: usize) -> Vec<f32> {
+    let lines: Vec<_> = rayon::iter::repeat_n([0.0; LANES], count.div_ceil(LANES)).collect();
+    let mut numbers = lines.into_flattened();
+    numbers.truncate(count);
+    numbers
 }
 
 /// Some images through all layers, on this thread.
