@@ -7,6 +7,7 @@ Where a run has one seed, the standard error is the one over images that the pro
 
 import json
 import math
+from itertools import accumulate
 from pathlib import Path
 
 # The names of eval::Score, and what heads their columns.
@@ -47,17 +48,28 @@ def read(path: str | Path) -> dict:
     return json.loads(Path(path).read_text())
 
 
-def trained(there: Path) -> dict:
-    """How long a training took, and the sources of the program that did it."""
+def trained(there: Path, epoch_seconds: float | None) -> dict:
+    """How long a training took, what it had come to on the way, and the sources of the program that did it.
+
+    `epoch_seconds`, where given, is what an epoch takes on an idle machine, for a training that had to share one.
+    """
     epochs = read(there / "history.json")["epochs"]
-    return {"minutes": math.fsum(epoch["seconds"] for epoch in epochs) / 60, "sources": read(there / "run.json")["sources"]}
+    minutes = [seconds / 60 for seconds in accumulate(epoch_seconds or epoch["seconds"] for epoch in epochs)]
+    at = lambda i: {"epoch": i + 1, "minutes": round(minutes[i], 3), "watched": epochs[i].get("watched")}
+    curve = [at(i) for i in some(len(epochs))]
+    return {"minutes": minutes[-1], "curve": curve, "sources": read(there / "run.json")["sources"]}
+
+
+def some(count: int) -> list[int]:
+    """Indices below `count`, first and last among them, some twenty to a decade."""
+    return sorted({min(round(10 ** (i / 20)), count) - 1 for i in range(20 * len(str(count)) + 1)})
 
 
 def gathered(section: dict, folder: Path, measured, cells) -> list[dict]:
     """A row for each run: what `measured` finds in the folder of a seed, and the `cells` that it makes of all seeds."""
     rows = []
     for name, run in section["runs"].items():
-        of_seed = lambda there: {**measured(there), **trained(there)}
+        of_seed = lambda there: {**measured(there), **trained(there, run.get("epoch_seconds"))}
         seeds = [{"seed": seed, **of_seed(folder / name / str(seed))} for seed in section["seeds"]]
         labels = {"run": name, "label": run.get("label", name), "train": run.get("train", "")}
         rows.append({**labels, "cells": cells(run, seeds), "seeds": seeds})

@@ -46,7 +46,7 @@ def test_a_run_has_the_last_word():
 def seed_folder(folder: Path, **files) -> None:
     """A training of 90 seconds with these files of results."""
     folder.mkdir(parents=True)
-    history = {"epochs": [{"seconds": 30.0}, {"seconds": 60.0}]}
+    history = {"epochs": [{"seconds": 30.0, "watched": 100.0}, {"seconds": 60.0, "watched": 90.0}]}
     files |= {"history": history, "run": {"arguments": [], "sources": "abc"}}
     for name, content in files.items():
         (folder / f"{name}.json").write_text(json.dumps(content))
@@ -59,7 +59,7 @@ def test_table_of_likelihoods(tmp_path):
         for seed, nll in enumerate(nlls, 1):
             measured = {"nll": {"mean": nll, "error": 0.1}, "elbo": {"mean": -nll - 4, "error": 0.1}, "ess": {"0.5": 30.0}}
             seed_folder(tmp_path / run / str(seed), nll=measured)
-    section = {"seeds": [1, 2], "runs": {"vae": {"label": "VAE", "published": "86.76"}, "iwae": {}}}
+    section = {"seeds": [1, 2], "runs": {"vae": {"label": "VAE", "published": "86.76"}, "iwae": {"epoch_seconds": 6.0}}}
     rows = tables.likelihood(section, tmp_path)
     output = SimpleNamespace(json=tmp_path / "table.json", md=tmp_path / "table.md")
     tables.write("likelihood", "small", rows, "model", output)
@@ -67,11 +67,13 @@ def test_table_of_likelihoods(tmp_path):
     assert lines[0] == "| model | −log p(x) | ELBO | minutes | published |"
     assert lines[2:4] == [
         "| VAE | 87.50 ± 0.50 | -91.50 ± 0.50 | 1.5 ± 0.0 | 86.76 |",
-        "| iwae | 85.50 ± 0.50 | -89.50 ± 0.50 | 1.5 ± 0.0 |  |",
+        "| iwae | 85.50 ± 0.50 | -89.50 ± 0.50 | 0.2 ± 0.0 |  |",
     ]
     assert "over 2 seeds" in lines[5] and "the rule `likelihood`" in lines[5] and "SET=small`, sources abc." in lines[5]
     written = json.loads(output.json.read_text())
     assert [seed["nll"] for seed in written["rows"][0]["seeds"]] == [87.0, 88.0]
+    curves = [[(at["minutes"], at["watched"]) for at in row["seeds"][0]["curve"]] for row in written["rows"]]
+    assert curves == [[(0.5, 100.0), (1.5, 90.0)], [(0.1, 100.0), (0.2, 90.0)]]  # the second as on an idle machine
 
 
 def test_table_of_anomalies(tmp_path):

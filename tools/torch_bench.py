@@ -1,11 +1,12 @@
 """PyTorch's side of `make bench`: the same models, the same images, one question and one answer a line.
 
 Usage: torch_bench.py PIXELS THREADS DEVICE, where PIXELS holds 28x28 grey images as bytes. A question is a JSON object with `what`:
-hello, step (with `mode` eager, compiled or graph: the whole step as a CUDA graph), encode, decode, epoch. `answer` is milliseconds, for an epoch seconds, or null
+hello, step (with `mode` eager, compiled or graph: the whole step as a CUDA graph), encode, decode, likelihood, epoch. `answer` is milliseconds, for an epoch seconds, or null
 where PyTorch cannot do it here.
 """
 
 import json
+import math
 import statistics
 import sys
 import time
@@ -16,16 +17,16 @@ from torch import nn
 from torch.nn import functional as F
 
 class Mlp(nn.Module):
-    def __init__(self, hidden: list[int], latent: int):
+    def __init__(self, hidden: list[int], latent: int, activation: type[nn.Module] = nn.ReLU):
         super().__init__()
         widths = [784, *hidden]
         self.encoder = nn.Sequential(
-            *(layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.ReLU()))
+            *(layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), activation()))
         )
         self.mu, self.log_var = nn.Linear(widths[-1], latent), nn.Linear(widths[-1], latent)
         widths = [latent, *reversed(hidden)]
         self.decoder = nn.Sequential(
-            *(layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.ReLU())),
+            *(layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), activation())),
             nn.Linear(widths[-1], 784),
         )
 
@@ -175,6 +176,29 @@ def infer(question: dict):
     return without_gradients
 
 
+def likelihood(question: dict):
+    """log p(x) of some images by importance sampling, the draws one after the other; 784-200-200-50 with tanh."""
+    torch.manual_seed(1)
+    model = Mlp([200, 200], 50, nn.Tanh).to(device)
+    x, samples = images[: question["images"]].float().div(255), question["samples"]
+
+    def run():
+        with torch.no_grad():
+            mu, log_var = model.encode(x)
+            std, log_weights = torch.exp(0.5 * log_var), []
+            for _ in range(samples):
+                epsilon = torch.randn_like(mu)
+                z = mu + std * epsilon
+                logits = model.decode(z)
+                log_likelihood = (x * logits - F.softplus(logits)).flatten(1).sum(1)
+                # ln p(z) - ln q(z|x), of two Gaussians
+                ratio = 0.5 * (epsilon.square() + log_var - z.square()).sum(1)
+                log_weights.append(log_likelihood + ratio)
+            return torch.logsumexp(torch.stack(log_weights), 0) - math.log(samples)
+
+    return run
+
+
 device = sys.argv[3]
 images = torch.from_numpy(numpy.fromfile(sys.argv[1], dtype=numpy.uint8)).view(-1, 1, 28, 28).to(device)
 torch.set_num_threads(int(sys.argv[2]))
@@ -198,7 +222,7 @@ for line in sys.stdin:
                 if what == "step":
                     ready[key] = Steps(question["model"], question["batch"], question["latent"], question["mode"])
                 else:
-                    ready[key] = infer(question)
+                    ready[key] = likelihood(question) if what == "likelihood" else infer(question)
             answer = turn(ready[key], question["seconds"])
     except Exception as error:
         print(f"PyTorch: {question}: {type(error).__name__}: {str(error)[:300]}", file=sys.stderr)

@@ -13,7 +13,7 @@ use std::{
 use vae_core::{
     data::idx,
     eval::disentangle::{self, Codes, DensityMig, FactorScore},
-    models,
+    models, nn,
     prelude::*,
     serde_json,
 };
@@ -236,6 +236,7 @@ fn rows() -> Vec<(&'static str, Row)> {
         ("a FactorVAE with γ of −1", |_| factor(|config| config.gamma = -1.0)),
         ("a FactorVAE with a hidden layer of 0 units", |_| factor(|config| config.hidden = vec![0])),
         ("a FactorVAE for another number of latent dimensions", |_| factor(|config| config.latent = 3)),
+        ("training inside `no_grad`", |_| nn::no_grad(|| fit(|trainer| trainer))),
         ("a posterior of another type than an objective asks for", |_| {
             Vae::encode(&vae(), &tensor((1, 1, 4, 4), 0.5))?.downcast::<Bernoulli>().map(drop)
         }),

@@ -51,6 +51,9 @@ fn judges_a_run() {
     let curve: Vec<f64> = all["curve"].as_array().unwrap().iter().map(|k| k["log_prob"].as_f64().unwrap()).collect();
     assert!(curve.len() == 5 && curve.is_sorted() && curve[0] == elbo && curve[4] == -nll_, "{curve:?}");
 
+    // The code has 4 dimensions, and some are in use after two epochs.
+    assert!((1..=4).contains(&all["active_units"].as_u64().unwrap()), "{}", all["active_units"]);
+
     assert_ne!(all["nll"], nll(folder, &["--seed", "1"])["nll"]);
     assert_eq!(nll(folder, &["--images", "9"])["settings"]["images"], 9);
     let other = nll(folder, &["--data", "garments"]);

@@ -1,4 +1,4 @@
-//! How long a training step, an epoch, an encoding and a decoding take, beside PyTorch on the same machine;
+//! How long a training step, an epoch, an encoding, a decoding and a draw of a likelihood take, beside PyTorch on the same machine;
 //! and how long the steps of other objectives take, beside the ELBO's.
 //!
 //! ```text
@@ -13,6 +13,7 @@
 //! A GPU works while the program goes on, so steps are timed there in blocks, from an idle GPU to an idle GPU.
 
 mod conditional;
+mod likelihood;
 mod models;
 mod objectives;
 mod torch;
@@ -51,6 +52,9 @@ struct Arguments {
     /// Only training steps: no epochs, no inference.
     #[arg(long)]
     steps_only: bool,
+    /// Only the likelihood.
+    #[arg(long, conflicts_with = "steps_only")]
+    likelihood_only: bool,
     /// Where to write the training steps as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -169,6 +173,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     println!("drawn in {:.1} s", start.elapsed().as_secs_f64());
     let place = arguments.device.name();
     let torch = arguments.torch.as_deref().map(|python| Torch::start(python, &images, place)).transpose()?;
+    if arguments.likelihood_only {
+        return likelihood::likelihood(arguments.rounds, torch.as_ref(), &images);
+    }
     println!("training step on {}, milliseconds: forward, backward, Adam", vae_core::device::describe(&device));
     println!("medians of {} rounds; graph: PyTorch's step as a CUDA graph", arguments.rounds);
     println!("model      batch    ours   eager  compiled   graph   floor | ours/eager  ours/compiled  floor/ours");
@@ -216,6 +223,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     rows.extend(objectives::measure(&arguments.objectives, arguments.rounds, &device, place)?);
     if !arguments.steps_only {
         inference(arguments, torch.as_ref(), &images)?;
+        likelihood::likelihood(arguments.rounds.div_ceil(3), torch.as_ref(), &images)?;
         epochs(arguments, torch.as_ref(), &images)?;
     }
     if let Some(path) = &arguments.json {

@@ -92,6 +92,11 @@ impl Torch {
         self.number(json!({ "what": what, "model": model, "batch": batch, "latent": latent, "seconds": seconds }))
     }
 
+    /// Milliseconds of a likelihood of so many images, with so many draws each.
+    pub(crate) fn likelihood(&self, images: usize, samples: usize, seconds: f64) -> Result<Option<f64>> {
+        self.number(json!({ "what": "likelihood", "images": images, "samples": samples, "seconds": seconds }))
+    }
+
     /// Seconds of an epoch.
     pub(crate) fn epoch(&self, model: Model, batch: usize, latent: Option<usize>) -> Result<Option<f64>> {
         let latent = latent.unwrap_or(model.latent());

@@ -10,7 +10,8 @@
 //! A model that was trained with `--binarize` is judged on binary images: each grey value is drawn as a probability (dynamic
 //! binarization, the protocol of Burda et al. 2016), once, with the seed 0 whatever `--seed` says, so that all models are judged on the same
 //! pixels. `--seed` is for the draws of codes, of which there are `--samples` for each image. The numbers are those of importance
-//! sampling, `vae_core::eval::likelihood`: mean ± standard error over the images.
+//! sampling, `vae_core::eval::likelihood`: mean ± standard error over the images. Beside them stands how many dimensions of the code are
+//! active, as `vae_core::eval::collapse` counts them on the first 2,000 images.
 
 mod run;
 #[path = "../shared/mod.rs"]
@@ -56,6 +57,9 @@ struct Arguments {
     #[arg(long)]
     json: Option<PathBuf>,
 }
+
+/// On how many images the active dimensions are counted, at most.
+const COUNTED_ON: usize = 2_000;
 
 /// How long the work goes on in silence.
 const QUIET: Duration = Duration::from_secs(15);
@@ -103,7 +107,8 @@ fn run(arguments: &Arguments) -> Result<()> {
             "images": images.len(), "binarized_with_seed": run.binarize.then_some(run::BINARIZED_WITH),
             "samples": samples, "seed": seed,
         });
-        let all = gathered(settings, run.arguments, &likelihood, seconds)?;
+        let active = collapse(&*vae, &images.take(COUNTED_ON), &CollapseConfig::default())?.active();
+        let all = gathered(settings, run.arguments, &likelihood, active, seconds)?;
         let text = serde_json::to_string_pretty(&all).map_err(|error| Error::Argument(error.to_string()))?;
         shared::write(json, &text)?;
     }
@@ -111,7 +116,7 @@ fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// All numbers, rounded to nothing.
-fn gathered(settings: Value, trained: Value, likelihood: &Likelihood, seconds: f64) -> Result<Value> {
+fn gathered(settings: Value, trained: Value, likelihood: &Likelihood, active: usize, seconds: f64) -> Result<Value> {
     let elbo = mean_error(likelihood.elbo())?;
     let ess = |q| likelihood.ess_quantile(q);
     let curve: Vec<Value> = (likelihood.curve()?.iter())
@@ -123,6 +128,7 @@ fn gathered(settings: Value, trained: Value, likelihood: &Likelihood, seconds: f
         "elbo": elbo,
         "ess": { "0": ess(0.0), "0.01": ess(0.01), "0.1": ess(0.1), "0.5": ess(0.5), "0.9": ess(0.9), "1": ess(1.0) },
         "doubtful": likelihood.doubtful(),
+        "active_units": active,
         "curve": curve,
         "seconds": seconds,
         "images_per_second": likelihood.log_prob.len() as f64 / seconds,

@@ -15,14 +15,18 @@
 use candle_core::{DType, Device, Shape, Tensor};
 
 use super::{Distribution, LN_2PI, batched, gaussian::gaussian_log_prob, same_shape, sum_per_item};
-use crate::{Result, ops, random::Random};
+use crate::{
+    Result,
+    ops::{self, rows::by_rows},
+    random::Random,
+};
 
 /// Gaussians with independent components, one for each row: `mu` and `log_var` of shape (B, D).
 #[derive(Clone, Debug)]
 pub struct DiagonalGaussian {
     mu: Tensor,
     log_var: Tensor,
-    /// Whether it is N(0, I) by construction: then divergences from it have a shorter form.
+    /// Whether it is N(0, I) by construction: then its density, and divergences from it, have a shorter form.
     standard: bool,
 }
 
@@ -92,6 +96,9 @@ impl DiagonalGaussian {
     /// log q(z) = −½ Σ (z − μ)²/σ² + ln σ² + ln 2π, in nats: (B,).
     pub fn log_prob(&self, z: &Tensor) -> Result<Tensor> {
         same_shape("z of a diagonal Gaussian", z, &self.mu)?;
+        if self.standard {
+            return by_rows([z], |[z]| sum_per_item(&z.sqr()?.affine(-0.5, -0.5 * LN_2PI)?));
+        }
         gaussian_log_prob(z, &self.mu, &self.log_var)
     }
 

@@ -15,7 +15,7 @@
 use candle_core::Tensor;
 
 use super::{Distribution, LN_2PI, batched, same_shape, sum_per_item};
-use crate::{Error, Result, random::Random};
+use crate::{Error, Result, ops::rows::by_rows, random::Random};
 
 /// Independent Gaussian pixels.
 #[derive(Clone, Debug)]
@@ -78,6 +78,8 @@ impl Distribution for Gaussian {
 
 /// −½ Σ (x − μ)²/σ² + ln σ² + ln 2π over all but the first dimension: (B,).
 pub(super) fn gaussian_log_prob(x: &Tensor, mu: &Tensor, log_var: &Tensor) -> Result<Tensor> {
-    let square = ((x - mu)?.sqr()? * log_var.neg()?.exp()?)?;
-    sum_per_item(&((square + log_var)?.affine(-0.5, -0.5 * LN_2PI)?))
+    by_rows([x, mu, log_var], |[x, mu, log_var]| {
+        let square = ((x - mu)?.sqr()? * log_var.neg()?.exp()?)?;
+        sum_per_item(&((square + log_var)?.affine(-0.5, -0.5 * LN_2PI)?))
+    })
 }

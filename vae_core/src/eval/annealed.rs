@@ -30,7 +30,14 @@ use super::{
     likelihood::Likelihood,
     weights::{Weights, ladder},
 };
-use crate::{Error, Result, data::Data, distributions::Distribution, models::Vae, nn::backward, random::Random};
+use crate::{
+    Error, Result,
+    data::Data,
+    distributions::Distribution,
+    models::Vae,
+    nn::{backward, enable_grad},
+    random::Random,
+};
 
 /// How long and how often to anneal.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,9 +131,13 @@ impl Target<'_> {
     /// Codes under f = p(z) p(x|z)^β.
     fn at(&self, z: &Tensor, beta: f64) -> Result<Point> {
         let z = Var::from_tensor(z)?;
-        let likelihood = self.vae.decode(&z)?.log_prob(self.x)?;
-        let log_density = (self.prior.log_prob(&z)? + (&likelihood * beta)?)?;
-        let slope = backward(&log_density.sum_all()?)?.get(&z)?.ok_or_else(|| {
+        let (likelihood, log_density, slope) = enable_grad(|| -> Result<_> {
+            let likelihood = self.vae.decode(&z)?.log_prob(self.x)?;
+            let log_density = (self.prior.log_prob(&z)? + (&likelihood * beta)?)?;
+            let slope = backward(&log_density.sum_all()?)?.get(&z)?;
+            Ok((likelihood, log_density, slope))
+        })?;
+        let slope = slope.ok_or_else(|| {
             Error::argument(
                 "annealing needs the gradients of ln p(z) and ln p(x|z) with respect to z, and there are none",
             )
@@ -152,14 +163,19 @@ impl Target<'_> {
         let mut log_weights = vec![0.0; z.dims()[0]];
         let mut acceptance: Option<Vec<f64>> = None;
         for (t, pair) in betas.windows(2).enumerate() {
-            // The last one has nowhere to go from.
-            let here = self.at(&z, pair[1])?;
-            log_weights.iter_mut().zip(&here.likelihood).for_each(|(w, l)| *w += (pair[1] - pair[0]) * l);
-            if t + 2 < betas.len() {
-                let (moved, accepted) =
-                    self.transition(here, pair[1], &epsilon(t, acceptance.as_deref()), leapfrog, &mut noise)?;
-                (z, acceptance) = (moved, Some(accepted));
+            let mut weigh = |likelihood: &[f64]| {
+                log_weights.iter_mut().zip(likelihood).for_each(|(w, l)| *w += (pair[1] - pair[0]) * l);
+            };
+            if t + 2 == betas.len() {
+                // From the last one there is nowhere to go: no slope is needed.
+                weigh(&doubles(&self.vae.decode(&z)?.log_prob(self.x)?)?);
+                break;
             }
+            let here = self.at(&z, pair[1])?;
+            weigh(&here.likelihood);
+            let (moved, accepted) =
+                self.transition(here, pair[1], &epsilon(t, acceptance.as_deref()), leapfrog, &mut noise)?;
+            (z, acceptance) = (moved, Some(accepted));
         }
         Ok(log_weights)
     }

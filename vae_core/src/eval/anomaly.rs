@@ -32,15 +32,16 @@ use serde::{Deserialize, Serialize};
 use super::{likelihood::each_draw, weights::Weights};
 use crate::{
     Error, Result,
-    data::{Data, pass},
+    data::{Batch, Data, pass},
     distributions::Distribution,
     models::{Vae, given},
+    nn::no_grad,
     random::Random,
 };
 
 /// Numbers in the images of one step: half a megabyte of float32 stays in the processor's cache, and bounds the memory
 /// whatever the set and the samples.
-pub(super) const PIXELS_AT_ONCE: usize = 1 << 17;
+const PIXELS_AT_ONCE: usize = 1 << 17;
 
 /// What to call strange. Larger is more anomalous; see the top of this module for the formulas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -159,12 +160,22 @@ pub fn error_map(vae: &dyn Vae, images: &dyn Data) -> Result<Tensor> {
 }
 
 /// Calls `f` with some items at a time, in the type and on the device of the model, and with the model given what is known of
-/// them.
+/// them; without gradients.
 ///
 /// # Errors
 /// [`Error::Argument`] for an empty set and for numbers outside the support of p(x|z), [`Error::Shape`] for items of another
 /// shape than the model's.
 pub(super) fn each_batch(
+    vae: &dyn Vae,
+    images: &dyn Data,
+    f: impl FnMut(&dyn Vae, &Tensor) -> Result<()>,
+) -> Result<()> {
+    each_batch_of(PIXELS_AT_ONCE, vae, images, f)
+}
+
+/// [`each_batch`] of about so many numbers.
+pub(super) fn each_batch_of(
+    pixels: usize,
     vae: &dyn Vae,
     images: &dyn Data,
     mut f: impl FnMut(&dyn Vae, &Tensor) -> Result<()>,
@@ -179,8 +190,8 @@ pub(super) fn each_batch(
         return Err(Error::Shape { what: "images to score", expected, got: [&[images.len()], got.dims()].concat() });
     }
     let order: Vec<usize> = (0..images.len()).collect();
-    let size = (PIXELS_AT_ONCE / wanted.elem_count().max(1)).max(1);
-    pass(images, &order, size, vae.device(), |batches| {
+    let size = (pixels / wanted.elem_count().max(1)).max(1);
+    let all = |batches: &mut dyn Iterator<Item = Result<Batch>>| {
         let (mut first, mut support) = (0, None);
         for batch in batches {
             let batch = batch?;
@@ -193,7 +204,8 @@ pub(super) fn each_batch(
             first += batch.len();
         }
         Ok(())
-    })
+    };
+    no_grad(|| pass(images, &order, size, vae.device(), all))
 }
 
 /// Refuses items with numbers that p(x|z) says nothing about; the number of the first one is for the message.

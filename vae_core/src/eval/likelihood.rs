@@ -30,11 +30,12 @@
 use std::fmt;
 
 use candle_core::{DType, Tensor};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
     MeanError,
-    anomaly::each_batch,
+    anomaly::each_batch_of,
     mean_error,
     weights::{Weights, ladder},
 };
@@ -45,6 +46,10 @@ use crate::{
     models::{Vae, thousands},
     random::Random,
 };
+
+/// Numbers in the items that are decoded at once: enough for all threads to have much to do between two waits for each other, few
+/// enough for 2 MB of logits to stay near the processor.
+const PIXELS_AT_ONCE: usize = 1 << 19;
 
 /// An effective sample size below which an estimate is not to be trusted: its error is then about a third of a nat, or any other.
 pub const TRUSTED: f64 = 10.0;
@@ -171,12 +176,13 @@ pub fn likelihood_watched(
     }
     let all = (data.len() * samples) as f64;
     let (mut weights, sizes) = (Vec::with_capacity(data.len()), ladder(samples));
-    each_batch(vae, data, |vae, x| {
+    each_batch_of(PIXELS_AT_ONCE, vae, data, |vae, x| {
         let first = weights.len();
         weights.resize_with(first + x.dims()[0], || Weights::new(&sizes));
         let (of_batch, mut drawn) = (&mut weights[first..], 0);
         each_draw(vae, x, samples, Random::new(seed).apart(first), |log_weights| {
-            of_batch.iter_mut().zip(log_weights).for_each(|(weights, log_weight)| weights.add(log_weight));
+            let pairs = of_batch.par_iter_mut().zip(log_weights).with_min_len(64);
+            pairs.for_each(|(weights, log_weight)| weights.add(log_weight));
             drawn += of_batch.len();
             progress((first * samples + drawn) as f64 / all);
         })

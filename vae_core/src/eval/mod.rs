@@ -19,6 +19,7 @@ pub mod detector;
 mod detector_file;
 pub mod disentangle;
 pub mod likelihood;
+mod log_sum;
 pub mod mean_error;
 pub mod neighbours;
 pub mod ranking;

@@ -1,35 +1,11 @@
 //! Importance weights one after the other: their sums, and nothing of each.
 //!
 //! ```text
-//! ln Σ w = m + ln Σ exp(ln w − m), m the largest ln w so far        ESS = (Σ w)² / Σ w²
+//! log p̂ = ln 1/K Σ w        ESS = (Σ w)² / Σ w²
 //! ```
 //! All in float64, so that 10⁶ weights of a million times each other add up to a dozen digits.
 
-/// ln Σ eˣ of numbers that come one by one.
-#[derive(Clone, Copy)]
-struct LogSum {
-    largest: f64,
-    /// Of all, relative to the largest.
-    sum: f64,
-}
-
-impl LogSum {
-    const EMPTY: Self = Self { largest: f64::NEG_INFINITY, sum: 0.0 };
-
-    fn add(&mut self, x: f64) {
-        if x <= self.largest {
-            // A weight of 0 adds nothing; and two infinities have no difference.
-            self.sum += if x == f64::NEG_INFINITY { 0.0 } else { (x - self.largest).exp() };
-        } else {
-            self.sum = self.sum * (self.largest - x).exp() + 1.0;
-            self.largest = x;
-        }
-    }
-
-    fn value(self) -> f64 {
-        self.largest + self.sum.ln()
-    }
-}
+use super::log_sum::LogSum;
 
 /// Groups of so many weights, each with an estimate of its own.
 struct Groups {

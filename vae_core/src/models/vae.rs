@@ -11,7 +11,7 @@ use crate::{
     data::Batch,
     distributions::{DiagonalGaussian, Distribution, short_name},
     io::{pytorch, storage},
-    nn::Params,
+    nn::{Params, no_grad},
     random::Random,
 };
 
@@ -132,13 +132,15 @@ pub trait Vae {
 
     /// E\[x|z\] at the mean of the posterior: (B, …) → (B, …), without a gradient.
     fn reconstruct(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(self.decode(&self.encode(x)?.mean()?.detach())?.mean()?.detach())
+        no_grad(|| Ok(self.decode(&self.encode(x)?.mean()?.detach())?.mean()?.detach()))
     }
 
     /// E\[x|z\] for `n` codes drawn from the prior: (n, …), without a gradient.
     fn generate(&self, n: usize, random: &mut Random) -> Result<Tensor> {
-        let z = self.prior(n)?.sample(random)?.detach();
-        Ok(self.decode(&z)?.mean()?.detach())
+        no_grad(|| {
+            let z = self.prior(n)?.sample(random)?.detach();
+            Ok(self.decode(&z)?.mean()?.detach())
+        })
     }
 
     /// Writes the weights and the configuration to a safetensors file, whole or not at all. The tensors have the names of

@@ -14,7 +14,10 @@ mod stack;
 mod tests;
 mod var_builder;
 
-pub use crate::ops::gradients::{Gradients, backward};
+pub use crate::ops::{
+    gradients::{Gradients, backward},
+    no_grad::{enable_grad, no_grad},
+};
 pub use activation::{Activation, CustomActivation};
 pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};

@@ -24,8 +24,9 @@ use candle_core::{Device, Tensor, backprop::GradStore};
 use super::{
     any_thread,
     kernels::{in_pool, scratch::Scratch},
+    no_grad,
 };
-use crate::Result;
+use crate::{Error, Result};
 
 thread_local! {
     /// Parameters with their gradients, while [`backward`] runs.
@@ -69,7 +70,7 @@ impl Gradients {
     /// The gradient of a variable as a tensor of its shape; `None` when the loss does not depend on it.
     ///
     /// # Errors
-    /// [`crate::Error::Candle`] when there is no memory for it.
+    /// [`Error::Candle`] when there is no memory for it.
     pub fn get(&self, variable: &Tensor) -> Result<Option<Tensor>> {
         Ok(match self.gradient(variable) {
             Some(Gradient::Tensor(gradient)) => Some(gradient.clone()),
@@ -88,8 +89,15 @@ impl fmt::Debug for Gradients {
 /// The gradients of `loss` with respect to all variables: those of `loss.backward()`, sooner.
 ///
 /// # Errors
-/// [`crate::Error::Candle`] for an operation without a gradient.
+/// [`Error::Argument`] inside [`no_grad`](no_grad::no_grad), where losses have no gradients; [`Error::Candle`] for an operation without a
+/// gradient.
 pub fn backward(loss: &Tensor) -> Result<Gradients> {
+    if no_grad::active() {
+        return Err(Error::argument(
+            "gradients were asked for inside `no_grad`, where no loss has any: call what takes gradients outside, or inside \
+             `enable_grad`",
+        ));
+    }
     let collect = || {
         // Put back afterwards: a thread of the pool that waits for others may begin with another loss meanwhile.
         let outer = COLLECTED.replace(Some(vec![]));

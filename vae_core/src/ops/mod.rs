@@ -25,7 +25,7 @@
 //!
 //! Beside the rooms stands their machinery: [`kernels`], loops over slices on the CPU; [`cuda`], what launches a kernel; [`node`], how
 //! a result becomes an operation of candle's; [`gradients`], the backward pass; [`outlet`], how a gradient comes back to layers;
-//! `compare`, the checks.
+//! [`mod@no_grad`], doing without; [`rows`], a few rows at a time; `compare`, the checks.
 
 // Checks are part of the library with the feature, where a failed one panics; without it, the lint holds for all else.
 #![cfg_attr(feature = "cuda", allow(clippy::unwrap_used))]
@@ -45,10 +45,12 @@ pub(crate) mod heap;
 pub(crate) mod kernels;
 pub(crate) mod linear;
 pub(crate) mod mixture;
+pub(crate) mod no_grad;
 pub(crate) mod node;
 pub(crate) mod noise;
 pub(crate) mod outlet;
 pub(crate) mod prefetch;
+pub(crate) mod rows;
 pub(crate) mod scalars;
 pub(crate) mod stack;
 pub(crate) mod weigh;

@@ -6,6 +6,7 @@ use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Shape, Storage, Tensor, op::BackpropOp,
 };
 
+use super::no_grad;
 use crate::{Error, Result};
 
 /// The float32 numbers of a result, not yet a tensor.
@@ -78,6 +79,9 @@ pub(crate) fn node1(
     y: Output,
     backward: impl Fn([&Tensor; 1], &Tensor, &Tensor) -> Result<[Option<Tensor>; 1]> + Send + Sync + 'static,
 ) -> Result<Tensor> {
+    if no_grad::active() {
+        return Ok(y.tensor());
+    }
     Ok(x.apply_op1(Node::new(name, y, backward))?)
 }
 
@@ -88,6 +92,9 @@ pub(crate) fn node2(
     y: Output,
     backward: impl Fn([&Tensor; 2], &Tensor, &Tensor) -> Result<[Option<Tensor>; 2]> + Send + Sync + 'static,
 ) -> Result<Tensor> {
+    if no_grad::active() {
+        return Ok(y.tensor());
+    }
     Ok(a.apply_op2(b, Node::new(name, y, backward))?)
 }
 
@@ -98,6 +105,9 @@ pub(crate) fn node3(
     y: Output,
     backward: impl Fn([&Tensor; 3], &Tensor, &Tensor) -> Result<[Option<Tensor>; 3]> + Send + Sync + 'static,
 ) -> Result<Tensor> {
+    if no_grad::active() {
+        return Ok(y.tensor());
+    }
     Ok(a.apply_op3(b, c, Node::new(name, y, backward))?)
 }
 

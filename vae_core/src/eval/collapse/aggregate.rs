@@ -13,7 +13,7 @@ use crate::{
     Result,
     data::{Data, Part},
     distributions::{DiagonalGaussian, Distribution},
-    eval::{MeanError, anomaly::each_batch, mean_error},
+    eval::{MeanError, anomaly::each_batch, log_sum::LogSum, mean_error},
     models::Vae,
     random::Random,
 };
@@ -118,18 +118,11 @@ impl Codes {
         }
         pairs.push(together);
         let mixture = |column: &Vec<f64>| {
-            let density = log_sum_exp(column) - (n as f64).ln();
+            let density = column.iter().copied().collect::<LogSum>().value() - (n as f64).ln();
             [column[i] - density, density]
         };
         pairs.iter().map(mixture).collect()
     }
-}
-
-fn log_sum_exp(values: &[f64]) -> f64 {
-    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    // What adds less than 1e-17 of the greatest is not worth an exponential.
-    let part = |value: &f64| if value - most > -39.0 { (value - most).exp() } else { 0.0 };
-    most + values.iter().map(part).sum::<f64>().ln()
 }
 
 /// The unbiased estimate of MMD² between the distributions that two samples are from, as the mean over blocks.

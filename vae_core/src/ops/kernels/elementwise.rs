@@ -50,9 +50,14 @@ impl<F: Pointwise<N>, const N: usize> WithSimd for Apply<'_, F, N> {
     }
 }
 
-/// tanh of each number, in place and on all threads.
+/// tanh of each number, in place and on this thread.
 pub(crate) fn tanh(x: &mut [f32]) {
-    x.par_chunks_mut(CHUNK).for_each(|x| Arch::new().dispatch(Tanh(x)));
+    Arch::new().dispatch(Tanh(x));
+}
+
+/// tanh of each number, in place and on all threads.
+pub(crate) fn tanh_each(x: &mut [f32]) {
+    x.par_chunks_mut(CHUNK).for_each(tanh);
 }
 
 struct Tanh<'a>(&'a mut [f32]);

@@ -28,8 +28,8 @@ pub(crate) struct Linear {
     pub(crate) outputs: usize,
 }
 
-/// Images that one task takes where the weight is turned round.
-const IMAGES: usize = 24;
+/// Images that one task takes where the weight is turned round: rows for all tiles, and activations that stay in its core's cache.
+pub(crate) const IMAGES: usize = 24;
 
 /// Blocks of [`COLUMNS`] columns as one matrix of `width` columns; then `finish(row, numbers)` of each row.
 fn side_by_side(blocks: &[Scratch], width: usize, rows: usize, finish: impl Fn(usize, &mut [f32]) + Sync) -> Scratch {
@@ -46,27 +46,40 @@ fn side_by_side(blocks: &[Scratch], width: usize, rows: usize, finish: impl Fn(u
 impl Linear {
     /// y, (B, out).
     pub(crate) fn forward(self, x: &[f32], weight: &[f32], bias: &[f32], leak: Option<f32>, batch: usize) -> Scratch {
-        let Self { inputs, outputs } = self;
-        // What has to be moved: x once and y three times, or the weight; across its rows, which takes twice as long.
-        if batch * (inputs + 3 * outputs) < 2 * inputs * outputs {
-            self.forward_by_columns(x, weight, bias, leak, batch)
-        } else {
+        if self.turns_weight(batch) {
             self.forward_by_rows(x, weight, bias, leak, batch)
+        } else {
+            self.forward_by_columns(x, weight, bias, leak, batch)
         }
+    }
+
+    /// Whether the weight is the smaller of what has to be moved: x once and y three times, or the weight; across its rows, which takes
+    /// twice as long.
+    pub(crate) fn turns_weight(self, batch: usize) -> bool {
+        let Self { inputs, outputs } = self;
+        batch * (inputs + 3 * outputs) >= 2 * inputs * outputs
     }
 
     fn forward_by_rows(self, x: &[f32], weight: &[f32], bias: &[f32], leak: Option<f32>, batch: usize) -> Scratch {
         let Self { inputs, outputs } = self;
-        let panels = Panels::of_columns(weight, inputs, outputs);
-        let runs = [Run { offset: 0, len: inputs }];
-        let (rows, outs) = (multiples(inputs, IMAGES), multiples(outputs, IMAGES));
-        let finish = Finish { bias: Some(bias), leak, ..Default::default() };
+        let packed = self.packed(weight, bias, leak);
         let mut y = Scratch::new(batch * outputs);
-        y.par_chunks_mut(IMAGES * outputs).zip(x.par_chunks(IMAGES * inputs)).for_each(|(y, x)| {
-            let images = x.len() / inputs;
-            rows_by_panel(x, &rows[..images], &runs, &panels, finish, &outs[..images], y);
-        });
+        let tasks = y.par_chunks_mut(IMAGES * outputs).zip(x.par_chunks(IMAGES * inputs));
+        tasks.for_each(|(y, x)| packed.forward(x, y));
         y
+    }
+
+    /// The layer with its weight turned round, on all threads: for a large batch, and for many.
+    pub(crate) fn packed(self, weight: &[f32], bias: &[f32], leak: Option<f32>) -> Packed {
+        let Self { inputs, outputs } = self;
+        Packed {
+            sides: self,
+            panels: Panels::of_columns(weight, inputs, outputs),
+            bias: Scratch::copy(bias),
+            leak,
+            rows: multiples(inputs, IMAGES),
+            outs: multiples(outputs, IMAGES),
+        }
     }
 
     fn forward_by_columns(self, x: &[f32], weight: &[f32], bias: &[f32], leak: Option<f32>, batch: usize) -> Scratch {
@@ -132,6 +145,27 @@ impl Linear {
             rows_by_panel(dy, &rows, &runs, &panels, Finish::default(), &outs, dw);
         });
         (dw, db)
+    }
+}
+
+/// A layer whose weight is turned round and packed.
+pub(crate) struct Packed {
+    pub(crate) sides: Linear,
+    panels: Panels,
+    bias: Scratch,
+    leak: Option<f32>,
+    /// Where the rows of x and of y begin.
+    rows: Vec<usize>,
+    outs: Vec<usize>,
+}
+
+impl Packed {
+    /// y, (B, out), of up to [`IMAGES`] images; on this thread.
+    pub(crate) fn forward(&self, x: &[f32], y: &mut [f32]) {
+        let Linear { inputs, outputs } = self.sides;
+        let (images, runs) = (y.len() / outputs, [Run { offset: 0, len: inputs }]);
+        let finish = Finish { bias: Some(&self.bias), leak: self.leak, ..Default::default() };
+        rows_by_panel(x, &self.rows[..images], &runs, &self.panels, finish, &self.outs[..images], y);
     }
 }
 

@@ -116,8 +116,13 @@ fn relative_error(a: &Tensor, b: &Tensor) -> f64 {
     norm(&(a - b).unwrap()) / norm(b).max(1e-12)
 }
 
-/// Compares output, gradient of the input and gradients of all parameters with float64, by [`backward`] and by candle's own. The
-/// loss weighs each output differently. `false` where rounding decides a derivative: a number is so close to a kink that float32
+fn bits(x: &Tensor) -> Vec<u32> {
+    let numbers = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    numbers.into_iter().map(f32::to_bits).collect()
+}
+
+/// Compares output, gradient of the input and gradients of all parameters with float64, by [`backward`] and by candle's own; and the
+/// output bit for bit with that without gradients. The loss weighs each output differently. `false` where rounding decides a derivative: a number is so close to a kink that float32
 /// and float64 may see it on different sides.
 pub(crate) fn agrees(place: &Place, case: &Case, batch: usize, dice: &mut Dice) -> bool {
     let x = dice.normal(&[&[batch][..], &case.input].concat());
@@ -144,7 +149,10 @@ pub(crate) fn agrees(place: &Place, case: &Case, batch: usize, dice: &mut Dice) 
         let there = |x: &Tensor| x.to_device(device).unwrap();
         let (case, mut vars) = case.with(there);
         vars.push(Var::from_tensor(&there(&leaf)).unwrap());
-        let y = forward(&case.layers, &swap(&vars[vars.len() - 1])).unwrap();
+        let x = swap(&vars[vars.len() - 1]);
+        let y = forward(&case.layers, &x).unwrap();
+        let alone = no_grad::no_grad(|| forward(&case.layers, &x)).unwrap();
+        assert!(!alone.track_op() && bits(&alone) == bits(&y), "{batch} × {:?}, without gradients", case.input);
         let loss = (&y * there(&weights)).unwrap().sum_all().unwrap();
         let (ours, candles) = (backward(&loss).unwrap(), loss.backward().unwrap());
         let both = |var: &Var| [ours.get(var).unwrap().unwrap(), candles.get(var).unwrap().clone()];
@@ -162,12 +170,16 @@ pub(crate) fn agrees(place: &Place, case: &Case, batch: usize, dice: &mut Dice) 
     true
 }
 
-/// Two layers on one input, at the end and in the middle, and for batches that are cut in parts; all kinds of layers, with the turns
-/// between them; and what no fast path takes: no layers, an empty batch, a layer of no width.
+/// Two layers on one input, at the end and in the middle, and for batches that are cut in parts; several dense layers, for batches of one
+/// tile, of some and a part, and of less than one; all kinds of layers, with the turns between them; and what no fast path takes: no layers, an empty batch, a layer of no width.
 pub(crate) fn check(place: &Place) {
     let dice = &mut Dice::new(5);
     pairs(place, dice);
     let [tanh, relu, leaky] = [Activation::Tanh, Activation::Rectifier(0.0), Activation::Rectifier(0.1)].map(Some);
+    for batch in [2, 24, 100] {
+        let case = Case::linear(dice, &[5, 17, 30], tanh).and_linear(dice, &[9], relu).and_linear(dice, &[40], None);
+        assert!((0..5).any(|_| agrees(place, &case, batch, dice)));
+    }
     let (big, small) = ((8, 6), (4, 3));
     let (kernel, stride, padding, dilation) = (3, 2, 1, 1);
     let geometry = Geometry { big, small, big_channels: 3, small_channels: 5, kernel, stride, padding, dilation };

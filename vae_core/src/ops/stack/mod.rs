@@ -1,7 +1,7 @@
 //! Layers one after the other, each y = f(layer(x) + b): (B, …) → (B, …).
 //!
-//! On the CPU they are one operation of candle's ([`cpu`]), on a CUDA device a few launches each ([`cuda`]); both in float32,
-//! and anything else goes through candle's own operations. What a layer computes is in the rooms of [`linear`],
+//! On the CPU they are one operation of candle's ([`cpu`]), or no operation where nobody wants gradients ([`tiles`]); on a CUDA device
+//! a few launches each ([`cuda`]); all in float32, and anything else goes through candle's own operations. What a layer computes is in the rooms of [`linear`],
 //! [`convolution`] and [`activation`](super::activation).
 
 #[cfg(any(test, feature = "cuda"))]
@@ -9,6 +9,7 @@ pub(crate) mod check;
 mod cpu;
 mod cuda;
 mod steps;
+mod tiles;
 
 use candle_core::Tensor;
 
@@ -16,7 +17,7 @@ use super::{
     Path,
     activation::Activation,
     convolution::{self, Direction, Geometry},
-    linear, path,
+    linear, no_grad, path,
 };
 use crate::{Error, Result};
 
@@ -75,8 +76,9 @@ fn path_of(layers: &[Layer], x: &Tensor) -> Path {
 pub(crate) fn forward(layers: &[Layer], x: &Tensor) -> Result<Tensor> {
     match path_of(layers, x) {
         Path::Cuda => cuda::forward(layers, x),
+        Path::Cpu if no_grad::active() => tiles::forward(layers, x),
         Path::Cpu => cpu::forward(layers, x),
-        Path::Reference => layers.iter().try_fold(x.clone(), |x, layer| layer.reference(&x)),
+        Path::Reference => layers.iter().try_fold(x.clone(), |x, layer| layer.reference(&x).map(no_grad::result)),
     }
 }
 

@@ -9,13 +9,13 @@ use crate::{
         activation::Activation,
         convolution::{Direction, cpu::Conv},
         kernels::{
-            elementwise::{in_chunks, tanh},
+            elementwise::{in_chunks, tanh, tanh_each},
             scratch::Scratch,
             slices::with_slice,
             tile::Finish,
             transpose::transpose_each,
         },
-        linear::cpu::Linear,
+        linear::cpu::{Linear, Packed},
     },
 };
 
@@ -32,6 +32,26 @@ pub(super) struct Step {
     pub(super) activation: Option<Activation>,
     /// Weights and biases: of several layers side by side, of none where numbers only change places.
     pub(super) parameters: Vec<[Tensor; 2]>,
+}
+
+/// A dense layer with its weight packed, for values alone.
+pub(super) struct Dense {
+    packed: Packed,
+    tanh: bool,
+}
+
+impl Dense {
+    pub(super) fn sides(&self) -> Linear {
+        self.packed.sides
+    }
+
+    /// y, (B, out), of up to [`IMAGES`](crate::ops::linear::cpu::IMAGES) images; on this thread.
+    pub(super) fn forward(&self, x: &[f32], y: &mut [f32]) {
+        self.packed.forward(x, y);
+        if self.tanh {
+            tanh(y);
+        }
+    }
 }
 
 /// The gradients of a weight and its bias.
@@ -100,6 +120,21 @@ impl Step {
         self.parameters.iter().map(part).collect()
     }
 
+    /// The sides of a dense layer; `None` for any other.
+    pub(super) fn sides(&self) -> Option<Linear> {
+        match self.kernel {
+            Kernel::Linear(sides) => Some(sides),
+            Kernel::Conv(..) | Kernel::Turn(..) => None,
+        }
+    }
+
+    /// The dense layer of these sides that the step is.
+    pub(super) fn dense(&self, sides: Linear) -> Result<Dense> {
+        let leak = self.activation.and_then(Activation::leak);
+        let packed = self.with_parameters(|weight, bias| Ok(sides.packed(weight, bias, leak)))?;
+        Ok(Dense { packed, tanh: self.activation == Some(Activation::Tanh) })
+    }
+
     pub(super) fn forward(&self, x: &[f32], batch: usize) -> Result<Scratch> {
         let leak = self.activation.and_then(Activation::leak);
         let mut y = match &self.kernel {
@@ -115,7 +150,7 @@ impl Step {
             &Kernel::Turn(rows, columns) => transpose_each(x, rows, columns),
         };
         if self.activation == Some(Activation::Tanh) {
-            tanh(&mut y);
+            tanh_each(&mut y);
         }
         Ok(y)
     }
