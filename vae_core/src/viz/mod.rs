@@ -8,6 +8,7 @@
 //! | [`Heatmap`] | a table of numbers as colours | `.svg` |
 //! | [`Figure`] | several of these in rows and columns, as one output | `.svg` |
 //! | [`Figure::plotters`] | any other chart, drawn with plotters: surfaces, box plots | `.svg` |
+//! | [`explorer`](fn@explorer) | a latent space that decodes while the mouse moves, in the browser | `.html` |
 //! | [`Table`] | results in rows and columns | |
 //! | [`Images::preview`](crate::data::Images::preview) | a look at a data set | `.svg` |
 //! | [`History::plot`](crate::train::History::plot) | how training went | `.svg` |
@@ -38,6 +39,7 @@ mod chart;
 mod collapse;
 mod colors;
 mod draw;
+mod explorer;
 mod figure;
 mod grid;
 mod heatmap;
@@ -54,6 +56,7 @@ mod table;
 mod text;
 
 pub use chart::{color, font, mesh};
+pub use explorer::{Explorer, ExplorerBuilder, explorer, explorer_over};
 pub use figure::Figure;
 pub use grid::ImageGrid;
 pub use heatmap::Heatmap;
