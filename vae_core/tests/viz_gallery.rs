@@ -9,7 +9,7 @@ use vae_core::{
     objectives::Means,
     plotters::prelude::*,
     random::Random,
-    train::{EpochRecord, History},
+    train::{EpochRecord, Frame, History},
     viz::{self, Figure, Heatmap, ImageGrid, Plot, Rows, Table},
 };
 
@@ -223,6 +223,7 @@ fn history() -> History {
     };
     let record = |epoch| EpochRecord {
         watched: None,
+        kl_per_dimension: Some((1..=20).map(|j| (3.0 - j as f64 / 5.0).max(0.01) * (1.0 - 0.7 / epoch as f64)).collect()),
         epoch,
         steps: 430 * epoch as u64,
         train: means(epoch, 0.0),
@@ -231,7 +232,11 @@ fn history() -> History {
         images_per_second: 3e4,
         seconds: 2.0,
     };
-    History { epochs: (1..=10).map(record).collect() }
+    let frame = |epoch: usize| {
+        let pixels = (0..8 * 64).map(|i| (i * (epoch + 3) % 256) as u8).collect();
+        Frame { epoch, shape: (8, 1, 8, 8), pixels }
+    };
+    History { epochs: (1..=10).map(record).collect(), film: [0, 1, 3, 10].map(frame).into() }
 }
 
 /// Every figure is well-formed XML, holds no text below 12 pixels, no number that is none, and needs nothing from outside.

@@ -12,6 +12,7 @@
 //! | [`Table`] | results in rows and columns | |
 //! | [`Images::preview`](crate::data::Images::preview) | a look at a data set | `.svg` |
 //! | [`History::plot`](crate::train::History::plot) | how training went | `.svg` |
+//! | [`History::view`](crate::train::History::view) | the same, with the KL of each dimension and samples on the way | `.svg` |
 //! | [`Collapse::plot`](crate::eval::Collapse::plot) | the KL of each latent dimension | `.svg` |
 //!
 //! Every one is an owned value. As the last expression of a notebook cell it is shown (the kernel calls its
@@ -54,6 +55,7 @@ mod preview;
 mod rows;
 mod table;
 mod text;
+mod training;
 
 pub use chart::{color, font, mesh};
 pub use explorer::{Explorer, ExplorerBuilder, explorer, explorer_over};

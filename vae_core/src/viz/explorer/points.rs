@@ -9,6 +9,7 @@ use crate::{
     data::{Batch, Data},
     distributions::{DiagonalGaussian, Distribution},
     models::{Vae, given},
+    objectives::kl_per_dimension,
 };
 
 /// Items at a time.
@@ -27,24 +28,15 @@ fn batches<'a>(data: &'a dyn Data, vae: &'a dyn Vae) -> impl Iterator<Item = Res
 
 /// Where the codes of all items begin, their means under q(z|x), and what they say of the dimensions.
 pub(super) fn codes(vae: &dyn Vae, data: &dyn Data, pack: &mut Pack) -> Result<Value> {
-    let (mut means, mut kl) = (vec![], Some(vec![]));
-    for batch in batches(data, vae) {
+    let mean = |batch: Result<Batch>| -> Result<Tensor> {
         let batch = batch?;
-        let view = given(vae, &batch)?;
-        let q = view.encode(&batch.x)?;
-        means.push(q.mean()?.detach());
-        let nats = if is_standard(&view) { q.downcast::<DiagonalGaussian>().ok() } else { None };
-        match (&mut kl, nats) {
-            (Some(all), Some(q)) => all.push(q.kl_per_dimension()?.detach()),
-            (kl, _) => *kl = None,
-        }
-    }
-    let means = Tensor::cat(&means, 0)?;
-    let mean_kl = |all: Vec<Tensor>| Tensor::cat(&all, 0)?.mean(0)?.to_dtype(DType::F64)?.to_vec1::<f64>();
-    let at = pack.tensor(&means, "codes")?;
+        Ok(given(vae, &batch)?.encode(&batch.x)?.mean()?.detach())
+    };
+    let means = Tensor::cat(&batches(data, vae).map(mean).collect::<Result<Vec<_>>>()?, 0)?;
     let deviation = means.broadcast_sub(&means.mean_keepdim(0)?)?.sqr()?.mean(0)?.sqrt()?;
     let deviation = deviation.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-    Ok(json!({ "at": at, "kl": kl.map(mean_kl).transpose()?, "deviation": deviation }))
+    let kl = kl_per_dimension(vae, data, false, 0)?;
+    Ok(json!({ "at": pack.tensor(&means, "codes")?, "kl": kl, "deviation": deviation }))
 }
 
 /// Whether the prior is N(0, I).
