@@ -43,6 +43,9 @@ struct Arguments {
     /// How often each is seen.
     #[arg(long, default_value_t = 5)]
     epochs: usize,
+    /// The width of the hidden layer of `mlp`, `conditional` and `beta`.
+    #[arg(long, default_value_t = 64)]
+    hidden: usize,
     /// The title of all pages.
     #[arg(long, default_value = "Digits in a latent space")]
     title: String,
@@ -77,7 +80,7 @@ fn main() -> Result<()> {
     let train = set.train.take(arguments.images);
     let mut pages = Pages { arguments, train, test: set.test.take(600), expected: Map::new() };
 
-    let flat = MlpVaeConfig { hidden: vec![64], latent: 2, ..Default::default() };
+    let flat = MlpVaeConfig { hidden: vec![pages.arguments.hidden], latent: 2, ..Default::default() };
     pages.page("mlp", || MlpVae::new(flat.clone(), &device, SEED), true)?;
     let small = ConvVaeConfig::mirrored((1, 28, 28), &[(8, 2), (16, 2)], 6)?;
     pages.page("conv", || ConvVae::new(small, &device, SEED), true)?;

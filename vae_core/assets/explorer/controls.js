@@ -7,12 +7,17 @@ function slider(name, attributes, change) {
   return { input, value, node: element("label", { class: "slider" }, element("span", {}, name), input, value) };
 }
 
+/** "3.20 nats": the KL of a dimension under the chosen model. */
+const natsOf = (app, index) => (app.kl(index) === null ? "" : `${written(app.kl(index))} nats`);
+
 /** One slider for each dimension, those that tell most first; those that tell nothing are folded away. */
 function dimensionSliders(app) {
   const limits = { min: -app.reach, max: app.reach, step: 0.05 };
   const sliders = app.order.map((index) => {
     const made = slider(dimension(index), limits, (value) => app.moveAlong(index, value));
-    return { index, ...made };
+    const nats = element("span", { class: "hint nats" });
+    if (app.latent > 2) made.node.append(nats);
+    return { index, nats, ...made };
   });
   const awake = sliders.filter(({ index }, rank) => app.latent < 5 || (app.awake(index) && rank < 12) || rank < 2);
   const asleep = sliders.filter((made) => !awake.includes(made));
@@ -22,11 +27,10 @@ function dimensionSliders(app) {
     nodes.push(element("details", {}, summary, ...asleep.map((made) => made.node)));
   }
   const update = () => {
-    for (const { index, input, value } of sliders) {
+    for (const { index, input, value, nats } of sliders) {
       input.value = app.state.z[index];
-      const nats = app.kl(index);
       value.textContent = written(app.state.z[index]);
-      value.title = nats === null ? "" : `KL of this dimension: ${written(nats)} nats`;
+      nats.textContent = natsOf(app, index);
     }
   };
   return { node: element("fieldset", { class: "dimensions" }, element("legend", {}, "The code z"), ...nodes), update };
@@ -36,13 +40,16 @@ function dimensionSliders(app) {
 function axisChoice(app) {
   if (app.latent <= 2) return { node: null, update() {} };
   const choose = (axis, name) => {
-    const nats = (index) => (app.kl(index) === null ? "" : ` · ${written(app.kl(index))} nats`);
-    const options = app.order.map((index) => element("option", { value: index }, dimension(index) + nats(index)));
+    const options = app.order.map((index) => element("option", { value: index }));
     const select = element("select", { change: () => app.chooseAxis(axis, Number(select.value)) }, ...options);
-    return { select, node: element("label", {}, name, " ", select) };
+    return { select, options, node: element("label", {}, name, " ", select) };
   };
   const both = [choose(0, "across"), choose(1, "upwards")];
-  const update = () => both.forEach(({ select }, axis) => (select.value = app.state.axes[axis]));
+  const update = () =>
+    both.forEach(({ select, options }, axis) => {
+      app.order.forEach((index, rank) => (options[rank].textContent = [dimension(index), natsOf(app, index)].filter(Boolean).join(" · ")));
+      select.value = app.state.axes[axis];
+    });
   return { node: element("div", { class: "row" }, ...both.map(({ node }) => node)), update };
 }
 
@@ -51,14 +58,14 @@ function modelSlider(app) {
   const { models, slider: name } = app.data;
   if (models.length < 2) return { node: null, update() {} };
   const made = slider(name || "model", { min: 0, max: models.length - 1, step: 1 }, (index) => app.chooseModel(index));
-  made.node.classList.add("models");
+  const ticks = element("div", { class: "ticks", "aria-hidden": "true" }, ...models.map((model) => element("span", {}, model.name)));
   const update = () => {
     const said = models[app.state.model].name;
     made.input.value = app.state.model;
     made.input.setAttribute("aria-valuetext", said);
     made.value.textContent = said;
   };
-  return { node: made.node, update };
+  return { node: element("div", { class: "models" }, made.node, ticks), update };
 }
 
 /** The same code under every label; choosing one decodes everything with it. */

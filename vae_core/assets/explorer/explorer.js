@@ -38,7 +38,11 @@ function application(data, W, bytes) {
       z[index] = value;
       this.moveTo(z);
     },
-    choosePoint: (point) => set({ point, z: code(point), follows: false }),
+    /** A test image: its code, and under its own label, where the model is told one. */
+    choosePoint(point) {
+      const label = data.choices && data.labels ? data.labels[point] : state.label;
+      set({ point, label, z: code(point), follows: false });
+    },
     chooseModel(model) {
       set({ model, z: state.point === null ? state.z : code(state.point, model) });
     },
@@ -144,11 +148,13 @@ function assemble(host, app) {
   const plane = planePart(app, card);
   const [models, labels] = [modelSlider(app), labelChoice(app)];
   const [shown, dimensions, pad, way, words] = [pictures(app), dimensionSliders(app), drawingPad(app), walk(app), spoken(app)];
+  const beside = app.latent <= 3; // few sliders leave room for the pad
+  const side = element("div", { class: "side" }, shown.node, dimensions.node, beside ? pad.node : null);
   card.append(
     element("div", { class: "title", role: "heading", "aria-level": "3" }, app.data.title),
     ...[models.node].filter(Boolean),
-    element("div", { class: "columns" }, plane.node, element("div", { class: "side" }, shown.node, dimensions.node)),
-    ...[labels.node, way.node, pad.node, words.node].filter(Boolean),
+    element("div", { class: "columns" }, plane.node, plane.under, side),
+    ...[labels.node, way.node, beside ? null : pad.node, words.node].filter(Boolean),
   );
   root.append(element("style", {}, STYLE), card);
   app.parts.push(plane, models, labels, shown, dimensions, pad, way, words);

@@ -142,7 +142,7 @@ function planePart(app, card) {
   app.parts.push(...parts);
   const hint = element("p", { class: "hint" }, "Move over the plane to decode; click to pin. Arrow keys move, Enter pins.", data.standard ? " Dashed: one, two and three standard deviations of the prior." : "");
   const under = [...parts.map((part) => part.node), tiles.node, hint].filter(Boolean);
-  return { node: element("div", { class: "map" }, canvas, ...under), update, redraw };
+  return { node: canvas, under: element("div", { class: "under" }, ...under), update, redraw };
 }
 
 /** What a key does on the plane. */

@@ -25,7 +25,7 @@ mod points;
 use std::{fmt, path::Path};
 
 use candle_core::Tensor;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     ImageGrid,
@@ -58,7 +58,7 @@ const STILL: usize = 9;
 /// let explorer = viz::explorer(&vae).build()?;
 /// # Ok::<(), vae_core::Error>(())
 /// ```
-pub fn explorer<'a, V: Vae + ?Sized>(vae: &'a V) -> ExplorerBuilder<'a> {
+pub fn explorer<'a, V: Vae + ?Sized + 'a>(vae: &'a V) -> ExplorerBuilder<'a> {
     explorer_over("", [("", vae)])
 }
 
@@ -73,7 +73,7 @@ pub fn explorer<'a, V: Vae + ?Sized>(vae: &'a V) -> ExplorerBuilder<'a> {
 /// let explorer = viz::explorer_over("β", models).title("What β does").build()?;
 /// # Ok::<(), vae_core::Error>(())
 /// ```
-pub fn explorer_over<'a, V: Vae + ?Sized>(
+pub fn explorer_over<'a, V: Vae + ?Sized + 'a>(
     slider: impl Into<String>,
     models: impl IntoIterator<Item = (impl ToString, &'a V)>,
 ) -> ExplorerBuilder<'a> {
@@ -177,7 +177,7 @@ impl<'a> ExplorerBuilder<'a> {
         let html = page::fragment(&data, &title, &still(first, choices)?);
         if html.len() > MOST_BYTES {
             return Err(Error::argument(format!(
-                "this explorer would take {:.2} MB, more than {:.1} ({}); leave the encoder out by `.without_encoder()`, show fewer points, or \
+                "this explorer would take {:.1} MB, more than {:.1} ({}); leave the encoder out by `.without_encoder()`, show fewer points, or \
                  train a smaller model for it",
                 html.len() as f64 / 1e6,
                 MOST_BYTES as f64 / 1e6,
@@ -322,7 +322,7 @@ fn still(vae: &dyn Vae, choices: usize) -> Result<String> {
 
 /// What the script reads, for tests.
 #[cfg(test)]
-fn payload(explorer: &Explorer) -> Value {
+fn payload(explorer: &Explorer) -> serde_json::Value {
     let json = explorer.html.split("<script type=\"application/json\">").nth(1).unwrap();
     serde_json::from_str(json.split("</script>").next().unwrap()).unwrap()
 }
