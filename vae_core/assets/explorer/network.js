@@ -13,63 +13,63 @@ function linear({ inputs, outputs, at }, x, W) {
   return y;
 }
 
-/** The range of i in [0, n) for which i·stride + shift lies in [0, size). */
-function inside(n, size, stride, shift) {
-  const first = shift < 0 ? Math.ceil(-shift / stride) : 0;
-  const last = Math.min(n, Math.floor((size - 1 - shift) / stride) + 1);
-  return [first, last];
-}
-
 /**
- * A convolution reads the large image at i·s + u·d − p for the small image's i; a transposed one writes there. So both are one
- * nest of loops over pairs of pixels: `visit(weight, small pixel, large pixel, how many in a row)`.
+ * A convolution reads the large image at i·s + u·d − p for the small image's i; a transposed one writes there. So both go by one
+ * list: for the place (u, v) of the window, where in the large image each pixel of the small one finds itself, −1 for outside.
  */
-function pairs({ kernel, stride, padding, dilation }, small, large, visit) {
-  const [smalls, height, width] = small;
-  const [larges, tall, wide] = large;
-  for (let s = 0; s < smalls; s++) {
-    for (let l = 0; l < larges; l++) {
-      for (let u = 0; u < kernel; u++) {
-        const down = u * dilation - padding;
-        const [top, bottom] = inside(height, tall, stride, down);
-        for (let v = 0; v < kernel; v++) {
-          const right = v * dilation - padding;
-          const [left, end] = inside(width, wide, stride, right);
-          const weight = ((s * larges + l) * kernel + u) * kernel + v;
-          for (let i = top; i < bottom; i++) {
-            const from = (s * height + i) * width + left;
-            const to = (l * tall + i * stride + down) * wide + left * stride + right;
-            visit(weight, from, to, end - left);
-          }
-        }
-      }
+function seenFrom(u, v, { stride, padding, dilation }, [, height, width], [, tall, wide]) {
+  const seen = new Int32Array(height * width).fill(-1);
+  for (let i = 0; i < height; i++) {
+    for (let j = 0; j < width; j++) {
+      const [y, x] = [i * stride + u * dilation - padding, j * stride + v * dilation - padding];
+      if (y >= 0 && y < tall && x >= 0 && x < wide) seen[i * width + j] = y * wide + x;
     }
   }
+  return seen;
 }
 
-/** An image with the bias of its channel everywhere; the biases follow `weights` numbers. */
+/** An image with the bias of its channel everywhere. */
 function biased([channels, height, width], bias, W) {
   const y = new Float32Array(channels * height * width);
   for (let c = 0; c < channels; c++) y.fill(W[bias + c], c * height * width, (c + 1) * height * width);
   return y;
 }
 
+/** y[at + i] += w · x[from + i]: what all the time goes into. */
+function addTimes(y, at, w, x, from, count) {
+  for (let i = 0; i < count; i++) y[at + i] += w * x[from + i];
+}
+
+/** Calls `work(seen, channel of the large image, first weight, step from one small channel's weight to the next)`. */
+function overWindow({ kernel, at, ...layer }, small, large, work) {
+  const area = kernel * kernel;
+  for (let place = 0; place < area; place++) {
+    const seen = seenFrom(Math.floor(place / kernel), place % kernel, layer, small, large);
+    for (let l = 0; l < large[0]; l++) work(seen, l, at + l * area + place, large[0] * area);
+  }
+}
+
 function convolution(layer, x, W) {
-  const { input, output, kernel, stride, at } = layer;
+  const { input, output, kernel, at } = layer;
+  const [area, row] = [output[1] * output[2], new Float32Array(output[1] * output[2])];
   const y = biased(output, at + output[0] * input[0] * kernel * kernel, W);
-  pairs(layer, output, input, (weight, to, from, count) => {
-    const w = W[at + weight];
-    for (let j = 0; j < count; j++) y[to + j] += w * x[from + j * stride];
+  overWindow(layer, output, input, (seen, channel, weight, step) => {
+    const from = channel * input[1] * input[2];
+    for (let p = 0; p < area; p++) row[p] = seen[p] < 0 ? 0 : x[from + seen[p]];
+    for (let s = 0; s < output[0]; s++) addTimes(y, s * area, W[weight + s * step], row, 0, area);
   });
   return y;
 }
 
 function transposedConvolution(layer, x, W) {
-  const { input, output, kernel, stride, at } = layer;
+  const { input, output, kernel, at } = layer;
+  const [area, row] = [input[1] * input[2], new Float32Array(input[1] * input[2])];
   const y = biased(output, at + output[0] * input[0] * kernel * kernel, W);
-  pairs(layer, input, output, (weight, from, to, count) => {
-    const w = W[at + weight];
-    for (let j = 0; j < count; j++) y[to + j * stride] += w * x[from + j];
+  overWindow(layer, input, output, (seen, channel, weight, step) => {
+    row.fill(0);
+    for (let s = 0; s < input[0]; s++) addTimes(row, 0, W[weight + s * step], x, s * area, area);
+    const to = channel * output[1] * output[2];
+    for (let p = 0; p < area; p++) if (seen[p] >= 0) y[to + seen[p]] += row[p];
   });
   return y;
 }
