@@ -478,7 +478,9 @@ fn rows() -> Vec<(&'static str, Row)> {
             let other = MlpVae::new(MlpVaeConfig { latent: 3, ..config() }, &CPU, 1)?;
             viz::explorer_over("β", [(1, &vae()), (4, &other)]).build().map(drop)
         }),
-        ("an explorer of no models", |_| viz::explorer_over("β", std::iter::empty::<(i32, &MlpVae)>()).build().map(drop)),
+        ("an explorer of no models", |_| {
+            viz::explorer_over("β", std::iter::empty::<(i32, &MlpVae)>()).build().map(drop)
+        }),
         ("an explorer with points of another shape", |_| {
             viz::explorer(&vae()).points(&tensor((9, 1, 5, 5), 0.5)).build().map(drop)
         }),

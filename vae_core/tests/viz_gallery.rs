@@ -223,7 +223,9 @@ fn history() -> History {
     };
     let record = |epoch| EpochRecord {
         watched: None,
-        kl_per_dimension: Some((1..=20).map(|j| (3.0 - j as f64 / 5.0).max(0.01) * (1.0 - 0.7 / epoch as f64)).collect()),
+        kl_per_dimension: Some(
+            (1..=20).map(|j| (3.0 - j as f64 / 5.0).max(0.01) * (1.0 - 0.7 / epoch as f64)).collect(),
+        ),
         epoch,
         steps: 430 * epoch as u64,
         train: means(epoch, 0.0),
@@ -266,6 +268,7 @@ fn figures_are_well_formed() {
             set.preview(30).save(folder.join(format!("preview_{}.svg", set.class_names[0].len()))).unwrap();
         }
         history().plot().save(folder.join("history.svg")).unwrap();
+        history().view().save(folder.join("training.svg")).unwrap();
         let table = Table::new(["model", "ELBO / nats", "parameters", "time / s"])
             .row(["MLP 784–400–400–20", "−98.2 ± 0.3", "973,624", "41"])
             .row(["convolutional", "−91.05 ± 0.2", "1,204,001", "312"])

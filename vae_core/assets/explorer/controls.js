@@ -23,7 +23,7 @@ function dimensionSliders(app) {
   const asleep = sliders.filter((made) => !awake.includes(made));
   const nodes = awake.map((made) => made.node);
   if (asleep.length) {
-    const summary = element("summary", {}, `${asleep.length} more, which tell little or nothing`);
+    const summary = element("summary", {}, `${asleep.length} more dimensions, which tell less`);
     nodes.push(element("details", {}, summary, ...asleep.map((made) => made.node)));
   }
   const update = () => {

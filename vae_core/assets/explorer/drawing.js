@@ -123,7 +123,7 @@ function drawingPad(app) {
     const { posterior, axes } = app.state;
     const [mu, sigma] = posterior ? [posterior.mu, posterior.sigma] : [[], []];
     said.textContent = posterior
-      ? "Its posterior: " + axes.map((axis) => `${dimension(axis)} = ${written(mu[axis])} ± ${written(sigma[axis])}`).join(", ")
+      ? "Its posterior: " + [...new Set(axes)].map((axis) => `${dimension(axis)} = ${written(mu[axis])} ± ${written(sigma[axis])}`).join(", ")
       : "Draw here, and see where the encoder puts it: a mean, and ellipses of one and two standard deviations.";
     clear.disabled = !posterior;
     if (posterior && key !== app.key()) encode(); // another model, or another label

@@ -11,6 +11,7 @@ function planePart(app, card) {
   const { data, state } = app;
   const canvas = element("canvas", { class: "plane", tabindex: "0", role: "application", "aria-roledescription": "latent plane" });
   canvas.setAttribute("aria-label", `${data.title}: a plane of codes. Arrow keys move, with Shift in larger steps; Enter pins; Escape clears pins; Home goes to the origin.`);
+  const circles = data.standard && app.latent > 1;
   const back = element("canvas");
   const tiles = tilesBehind(app, () => redraw());
   let [side, scale, ink, behind, places, moving] = [0, null, null, "", [], null];
@@ -53,13 +54,13 @@ function planePart(app, card) {
   function drawBehind() {
     const context = sharp(back, side, side);
     context.clearRect(0, 0, side, side);
-    drawAxes(context, scale, app.reach, state.axes.map(dimension), ink);
+    drawAxes(context, scale, app.reach, app.latent === 1 ? [dimension(0), ""] : state.axes.map(dimension), ink);
     context.save();
     context.beginPath();
     context.rect(...scale.box);
     context.clip();
     tiles.draw(context, scale.box);
-    if (data.standard) drawPrior(context, scale, ink);
+    if (circles) drawPrior(context, scale, ink);
     const points = { ...data, places, chosen: state.chosen };
     drawPoints(context, scale, points);
     drawNames(context, scale, points, ink);
@@ -140,7 +141,7 @@ function planePart(app, card) {
 
   const parts = [legend(app), axisChoice(app)];
   app.parts.push(...parts);
-  const hint = element("p", { class: "hint" }, "Move over the plane to decode; click to pin. Arrow keys move, Enter pins.", data.standard ? " Dashed: one, two and three standard deviations of the prior." : "");
+  const hint = element("p", { class: "hint" }, "Move over the plane to decode; click to pin. Arrow keys move, Enter pins.", circles ? " Dashed: one, two and three standard deviations of the prior." : "");
   const under = [...parts.map((part) => part.node), tiles.node, hint].filter(Boolean);
   return { node: canvas, under: element("div", { class: "under" }, ...under), update, redraw };
 }

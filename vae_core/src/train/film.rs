@@ -62,7 +62,12 @@ impl Frame {
         if expected == Some(self.pixels.len()) {
             return Ok(());
         }
-        Err(format!("the samples of epoch {} have {} pixels, not those of {:?}", self.epoch, self.pixels.len(), self.shape))
+        Err(format!(
+            "the samples of epoch {} have {} pixels, not those of {:?}",
+            self.epoch,
+            self.pixels.len(),
+            self.shape
+        ))
     }
 }
 

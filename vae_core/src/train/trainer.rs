@@ -223,7 +223,9 @@ impl Run<'_> {
 
     /// The samples of this epoch, where they are to be kept: of the first training items' y, and of the same noise in each.
     fn frame(&self, epoch: usize) -> Result<Option<Frame>> {
-        let Some(film) = self.trainer.film.as_ref().filter(|film| film.epochs.contains(&epoch)) else { return Ok(None) };
+        let Some(film) = self.trainer.film.as_ref().filter(|film| film.epochs.contains(&epoch)) else {
+            return Ok(None);
+        };
         let first: Vec<usize> = (0..film.samples.min(self.train.len())).collect();
         let batch = self.train.batch(&first)?.to_device(self.vae.device())?;
         Frame::new(epoch, self.vae, &batch, &mut self.seed.stream(stream::FILM)).map(Some)

@@ -196,7 +196,9 @@ impl<'a> ExplorerBuilder<'a> {
         }
         if self.models.len() > MOST_MODELS {
             let got = self.models.len();
-            return Err(Error::argument(format!("an explorer has a slider over at most {MOST_MODELS} models, got {got}")));
+            return Err(Error::argument(format!(
+                "an explorer has a slider over at most {MOST_MODELS} models, got {got}"
+            )));
         }
         if let Some((name, other)) =
             self.models.iter().find(|(_, vae)| (vae.latent(), vae.shape()) != (first.latent(), first.shape()))
