@@ -40,6 +40,13 @@ function addTimes(y, at, w, x, from, count) {
   for (let i = 0; i < count; i++) y[at + i] += w * x[from + i];
 }
 
+/** The same for four rows of x, one behind the other, with weights `step` apart: one pass over y instead of four. */
+function addFour(y, W, at, step, x, from, count) {
+  const [a, b, c, d] = [W[at], W[at + step], W[at + 2 * step], W[at + 3 * step]];
+  const [second, third, fourth] = [from + count, from + 2 * count, from + 3 * count];
+  for (let i = 0; i < count; i++) y[i] += a * x[from + i] + b * x[second + i] + c * x[third + i] + d * x[fourth + i];
+}
+
 /** Calls `work(seen, channel of the large image, first weight, step from one small channel's weight to the next)`. */
 function overWindow({ kernel, at, ...layer }, small, large, work) {
   const area = kernel * kernel;
@@ -67,7 +74,9 @@ function transposedConvolution(layer, x, W) {
   const y = biased(output, at + output[0] * input[0] * kernel * kernel, W);
   overWindow(layer, input, output, (seen, channel, weight, step) => {
     row.fill(0);
-    for (let s = 0; s < input[0]; s++) addTimes(row, 0, W[weight + s * step], x, s * area, area);
+    let s = 0;
+    for (; s + 4 <= input[0]; s += 4) addFour(row, W, weight + s * step, step, x, s * area, area);
+    for (; s < input[0]; s++) addTimes(row, 0, W[weight + s * step], x, s * area, area);
     const to = channel * output[1] * output[2];
     for (let p = 0; p < area; p++) if (seen[p] >= 0) y[to + seen[p]] += row[p];
   });
