@@ -15,10 +15,12 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-WIDTH = 760
-MILLISECONDS = 90
+# In CSS pixels; the picture is SCALE times as large.
+WIDTH, HEIGHT = 964, 880
+SCALE = 0.75
+MILLISECONDS = 100
 MOST_BYTES = 2_000_000
-COLOURS = 96
+COLOURS = 128
 
 
 def smooth(a: tuple[float, float], b: tuple[float, float], steps: int):
@@ -42,7 +44,7 @@ class Camera:
 
     def keep(self, wait: int = MILLISECONDS) -> None:
         self.page.wait_for_timeout(40)
-        shot = self.page.locator(".card").screenshot()
+        shot = self.page.screenshot()
         self.frames.append(Image.open(io.BytesIO(shot)).convert("RGB"))
         self.waits.append(wait)
 
@@ -61,7 +63,6 @@ class Camera:
 
     def draw(self, points: list[tuple[float, float]]) -> None:
         """Points in shares of the pad's side."""
-        self.page.locator(".pad").scroll_into_view_if_needed()
         pad = self.page.locator(".pad").bounding_box()
         on = lambda x, y: (pad["x"] + x * pad["width"], pad["y"] + y * pad["height"])
         self.page.mouse.move(*on(*points[0]))
@@ -78,12 +79,12 @@ def film(page: Page) -> Camera:
     """Over the plane, two pins with the walk between them, and a drawn three."""
     camera = Camera(page)
     camera.keep(500)
-    for z, steps in [((-1.6, 1.0), 9), ((1.2, 1.6), 11), ((1.8, -1.2), 11), ((-0.6, -1.8), 10)]:
+    for z, steps in [((-1.8, 0.6), 7), ((-0.6, 2.2), 6), ((1.8, -2.0), 9), ((-1.0, -2.0), 7)]:
         camera.move(z, steps)
     camera.pin()
-    camera.move((1.6, 1.4), 9)
+    camera.move((1.4, 1.4), 7)
     camera.pin()
-    for share in [i / 12 for i in range(12, -1, -1)]:
+    for share in [i / 10 for i in range(10, -1, -1)]:
         slider = page.get_by_label("from A to B")
         slider.fill(f"{share:.2f}")
         camera.keep()
@@ -96,13 +97,15 @@ def main(page_path: str, out: str) -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": WIDTH, "height": 1000})
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=SCALE)
         page.goto(Path(page_path).resolve().as_uri())
         page.wait_for_selector(".vae-explorer[data-ready=yes]")
         page.wait_for_timeout(300)
         camera = film(page)
         browser.close()
-    first, *rest = [frame.quantize(COLOURS, dither=Image.Dither.NONE) for frame in camera.frames]
+    # One palette for all, so that what stays is the same bytes.
+    palette = camera.frames[-1].quantize(COLOURS)
+    first, *rest = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in camera.frames]
     first.save(out, save_all=True, append_images=rest, duration=camera.waits, loop=0, optimize=True)
     size = Path(out).stat().st_size
     print(f"{out}: {len(camera.frames)} frames, {size / 1e6:.2f} MB")

@@ -124,7 +124,7 @@ function drawingPad(app) {
     const [mu, sigma] = posterior ? [posterior.mu, posterior.sigma] : [[], []];
     said.textContent = posterior
       ? "Its posterior: " + [...new Set(axes)].map((axis) => `${dimension(axis)} = ${written(mu[axis])} ± ${written(sigma[axis])}`).join(", ")
-      : "Draw here, and see where the encoder puts it: a mean, and ellipses of one and two standard deviations.";
+      : "Draw here: the ellipses on the plane will be its posterior, one and two standard deviations wide.";
     clear.disabled = !posterior;
     if (posterior && key !== app.key()) encode(); // another model, or another label
   }
