@@ -16,11 +16,11 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 # In CSS pixels; the picture is SCALE times as large.
-WIDTH, HEIGHT = 964, 880
-SCALE = 0.75
+WIDTH, HEIGHT = 964, 900
+SCALE = 0.8
 MILLISECONDS = 100
 MOST_BYTES = 2_000_000
-COLOURS = 128
+COLOURS = 255
 
 
 def smooth(a: tuple[float, float], b: tuple[float, float], steps: int):
@@ -104,7 +104,7 @@ def main(page_path: str, out: str) -> None:
         camera = film(page)
         browser.close()
     # One palette for all, so that what stays is the same bytes.
-    palette = camera.frames[-1].quantize(COLOURS)
+    palette = camera.frames[-1].quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)
     first, *rest = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in camera.frames]
     first.save(out, save_all=True, append_images=rest, duration=camera.waits, loop=0, optimize=True)
     size = Path(out).stat().st_size
