@@ -24,8 +24,10 @@ impl History {
     pub fn view(&self) -> Figure {
         let film = self.strip().unwrap_or_else(|error| Some(Figure::apology("the film", &error.to_string())));
         let below: Vec<Figure> = self.kl_map().into_iter().chain(film).collect();
-        let whole = [self.plot()].into_iter();
-        Figure::column(whole.chain((!below.is_empty()).then(|| Figure::row(below))))
+        if below.is_empty() {
+            return self.plot();
+        }
+        Figure::column([self.plot(), Figure::row(below)])
     }
 
     /// Dimensions by epochs, in nats.
