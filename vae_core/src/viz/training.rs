@@ -5,6 +5,8 @@ use crate::{Result, train::History};
 
 /// More dimensions than this are thin lines.
 const MOST_NAMED: usize = 24;
+/// About how wide the film is beside the map, in CSS pixels.
+const FILM: usize = 560;
 
 impl History {
     /// The whole run: its [curves](History::plot); below, where images were held out, the KL of each latent dimension over the epochs, those with
@@ -55,7 +57,8 @@ impl History {
         for frame in &self.film {
             rows = rows.row(format!("epoch {}", frame.epoch), &frame.images()?)?;
         }
-        Ok(Some(rows.scale(1).to_figure()))
+        let widest = self.film.iter().map(|frame| frame.shape.0 * frame.shape.3).max().unwrap_or(0).max(1);
+        Ok(Some(rows.scale((FILM / widest).clamp(1, 6)).to_figure()))
     }
 }
 
