@@ -217,8 +217,7 @@ impl Vae for ConditionalVae {
     }
 
     fn halves(&self) -> Option<Halves> {
-        let rows =
-            self.y.as_ref().and_then(|y| y.to_dtype(DType::F32).and_then(|y| y.to_vec2().map_err(Into::into)).ok());
+        let rows = self.y.as_ref().and_then(|y| y.to_dtype(DType::F32).and_then(|y| y.to_vec2()).ok());
         if rows.as_ref().is_some_and(|rows: &Vec<Vec<f32>>| rows.len() != 1) {
             return None; // A row for each item of a batch: no decoder of its own.
         }

@@ -117,7 +117,7 @@ pub trait Vae {
     }
 
     /// The layers of both halves, where the model is made of [`Stack`](crate::nn::Stack)s: what
-    /// [`viz::explorer`](crate::viz::explorer) takes along. `None` for a model that does not say them.
+    /// [`viz::explorer`](fn@crate::viz::explorer) takes along. `None` for a model that does not say them.
     fn halves(&self) -> Option<Halves> {
         None
     }
