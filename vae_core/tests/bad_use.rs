@@ -462,6 +462,33 @@ fn rows() -> Vec<(&'static str, Row)> {
             let path = file(folder, "run", b"");
             fit(|trainer| trainer.checkpoints(path))
         }),
+        ("an explorer of a model with an activation of one's own", |_| {
+            let activation = Activation::custom("Squared", |x| Ok(x.sqr()?));
+            viz::explorer(&MlpVae::new(MlpVaeConfig { activation, ..config() }, &CPU, 1)?).build().map(drop)
+        }),
+        ("an explorer of 784–400–400–20 with its encoder", |_| {
+            let large = MlpVaeConfig { hidden: vec![400, 400], ..Default::default() };
+            viz::explorer(&MlpVae::new(large, &CPU, 1)?).build().map(drop)
+        }),
+        ("an explorer of a model that is told a vector, given none", |_| {
+            let condition = Condition::Vector(3);
+            let vae = ConditionalVae::new(ConditionalVaeConfig { condition, ..Default::default() }, &CPU, 1)?;
+            viz::explorer(&vae).without_encoder().build().map(drop)
+        }),
+        ("an explorer of models with other latent spaces", |_| {
+            let other = MlpVae::new(MlpVaeConfig { latent: 3, ..config() }, &CPU, 1)?;
+            viz::explorer_over("β", [(1, &vae()), (4, &other)]).build().map(drop)
+        }),
+        ("an explorer of no models", |_| {
+            viz::explorer_over("β", std::iter::empty::<(i32, &MlpVae)>()).build().map(drop)
+        }),
+        ("an explorer with points of another shape", |_| {
+            viz::explorer(&vae()).points(&tensor((9, 1, 5, 5), 0.5)).build().map(drop)
+        }),
+        ("an explorer with no points", |_| viz::explorer(&vae()).points(&images(0)).build().map(drop)),
+        ("an explorer saved as a picture", |folder| viz::explorer(&vae()).build()?.save(folder.join("a.png"))),
+        ("a film of no samples", |_| fit(|trainer| trainer.film(0, [1]))),
+        ("a film of too many epochs", |_| fit(|trainer| trainer.film(9, 0..100))),
         ("training onto a full disk", |folder| on_a_disk(folder, "size=128k")),
         ("training onto a read-only disk", |folder| on_a_disk(folder, "ro")),
     ]

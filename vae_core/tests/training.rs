@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use vae_core::{objectives::Terms, prelude::*};
+use vae_core::{objectives::Terms, prelude::*, serde_json, train::EpochRecord};
 
 const CPU: Device = Device::Cpu;
 
@@ -43,9 +43,14 @@ fn bits(vae: &MlpVae) -> Vec<u32> {
     vae.params().iter().flat_map(|(_, var)| values(var)).map(f32::to_bits).collect()
 }
 
+/// The record of an epoch without the clock.
+type Numbers = (usize, u64, Means, Option<Means>, Option<Vec<f64>>, f64);
+
 /// What of a history must repeat: everything but the clock.
-fn numbers(history: &History) -> Vec<(usize, u64, Means, Option<Means>, f64)> {
-    history.epochs.iter().map(|e| (e.epoch, e.steps, e.train.clone(), e.validation.clone(), e.beta)).collect()
+fn numbers(history: &History) -> Vec<Numbers> {
+    let numbers =
+        |e: &EpochRecord| (e.epoch, e.steps, e.train.clone(), e.validation.clone(), e.kl_per_dimension.clone(), e.beta);
+    history.epochs.iter().map(numbers).collect()
 }
 
 /// The same seed gives the same weights and losses, bit for bit, with one thread and with several.
@@ -109,6 +114,40 @@ fn resumes_exactly() {
         assert_eq!(numbers(&history), numbers(&expected));
         assert_eq!(History::open(folder.path().join("history.json")).unwrap(), history);
     }
+}
+
+/// The KL of the dimensions adds up to the held-out KL of each epoch, and the film holds the epochs that were asked for, of the same noise; both
+/// come back after a stop, and neither changes the run.
+#[test]
+fn what_is_recorded_on_the_way_comes_back() {
+    let images = images(300);
+    let plain = || Trainer::new(Elbo::default()).batch_size(32).seed(5).validation(50).quiet();
+    let filmed = |epochs| plain().epochs(epochs).film(4, [0, 1, 3, 4]);
+    let (mut bare, mut straight) = (model(1), model(1));
+    plain().epochs(4).fit(&mut bare, &images).unwrap();
+    let expected = filmed(4).fit(&mut straight, &images).unwrap();
+    assert_eq!(bits(&bare), bits(&straight));
+    assert_eq!(expected.film.iter().map(|frame| frame.epoch).collect::<Vec<_>>(), [0, 1, 3, 4]);
+    assert!(expected.film.windows(2).all(|pair| pair[0].pixels != pair[1].pixels));
+    for record in &expected.epochs {
+        let (each, whole) = (record.kl_per_dimension.as_ref().unwrap(), record.validation.as_ref().unwrap().kl);
+        assert!((each.iter().sum::<f64>() - whole).abs() < 1e-3, "{each:?} {whole}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    filmed(2).checkpoints(folder.path()).fit(&mut model(1), &images).unwrap();
+    let history = filmed(4).checkpoints(folder.path()).resume().fit(&mut model(9), &images).unwrap();
+    assert_eq!((&history.film, numbers(&history)), (&expected.film, numbers(&expected)));
+
+    // A history from before both were recorded opens, without them.
+    let path = folder.path().join("history.json");
+    let mut old: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    old.as_object_mut().unwrap().remove("film");
+    for record in old["epochs"].as_array_mut().unwrap() {
+        record.as_object_mut().unwrap().remove("kl_per_dimension");
+    }
+    std::fs::write(&path, old.to_string()).unwrap();
+    let old = History::open(&path).unwrap();
+    assert!(old.film.is_empty() && old.epochs.iter().all(|record| record.kl_per_dimension.is_none()));
 }
 
 /// Resuming a run that ended changes nothing, and keeping the best weights survives a stop.

@@ -9,7 +9,7 @@ use vae_core::{
     objectives::Means,
     plotters::prelude::*,
     random::Random,
-    train::{EpochRecord, History},
+    train::{EpochRecord, Frame, History},
     viz::{self, Figure, Heatmap, ImageGrid, Plot, Rows, Table},
 };
 
@@ -223,6 +223,9 @@ fn history() -> History {
     };
     let record = |epoch| EpochRecord {
         watched: None,
+        kl_per_dimension: Some(
+            (1..=20).map(|j| (3.0 - j as f64 / 5.0).max(0.01) * (1.0 - 0.7 / epoch as f64)).collect(),
+        ),
         epoch,
         steps: 430 * epoch as u64,
         train: means(epoch, 0.0),
@@ -231,7 +234,11 @@ fn history() -> History {
         images_per_second: 3e4,
         seconds: 2.0,
     };
-    History { epochs: (1..=10).map(record).collect() }
+    let frame = |epoch: usize| {
+        let pixels = (0..8 * 64).map(|i| (i * (epoch + 3) % 256) as u8).collect();
+        Frame { epoch, shape: (8, 1, 8, 8), pixels }
+    };
+    History { epochs: (1..=10).map(record).collect(), film: [0, 1, 3, 10].map(frame).into() }
 }
 
 /// Every figure is well-formed XML, holds no text below 12 pixels, no number that is none, and needs nothing from outside.
@@ -261,6 +268,7 @@ fn figures_are_well_formed() {
             set.preview(30).save(folder.join(format!("preview_{}.svg", set.class_names[0].len()))).unwrap();
         }
         history().plot().save(folder.join("history.svg")).unwrap();
+        history().view().save(folder.join("training.svg")).unwrap();
         let table = Table::new(["model", "ELBO / nats", "parameters", "time / s"])
             .row(["MLP 784–400–400–20", "−98.2 ± 0.3", "973,624", "41"])
             .row(["convolutional", "−91.05 ± 0.2", "1,204,001", "312"])

@@ -45,7 +45,8 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::{
-    ConditionalVaeConfig, LayerRow, Vae, conditional_config::Stored, describe, networks::Networks, open::Architecture,
+    Condition, ConditionalVaeConfig, Halves, LayerRow, Vae, conditional_config::Stored, describe, networks::Networks,
+    open::Architecture,
 };
 use crate::{
     Error, Result,
@@ -213,6 +214,16 @@ impl Vae for ConditionalVae {
         let width = self.config.condition.width();
         let prior = self.prior.iter().flat_map(|prior| prior.rows(&[width]).unwrap_or_default());
         self.networks.layers().into_iter().chain(prior.map(|row| LayerRow::of(self.params(), row))).collect()
+    }
+
+    fn halves(&self) -> Option<Halves> {
+        let rows = self.y.as_ref().and_then(|y| y.to_dtype(DType::F32).and_then(|y| y.to_vec2()).ok());
+        if rows.as_ref().is_some_and(|rows: &Vec<Vec<f32>>| rows.len() != 1) {
+            return None; // A row for each item of a batch: no decoder of its own.
+        }
+        let classes = matches!(self.config.condition, Condition::Classes(_));
+        let given = rows.and_then(|mut rows| rows.pop());
+        Some(Halves { given, classes, ..self.networks.halves() })
     }
 
     fn config(&self) -> serde_json::Value {

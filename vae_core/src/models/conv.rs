@@ -24,7 +24,7 @@
 use candle_core::{Device, Tensor};
 
 use super::{
-    ConvVaeConfig, LayerRow, Vae, describe,
+    ConvVaeConfig, Halves, LayerRow, Vae, describe,
     networks::{Beside, Networks},
     open::Architecture,
 };
@@ -154,6 +154,10 @@ impl Vae for ConvVae {
 
     fn layers(&self) -> Vec<LayerRow> {
         self.networks.layers()
+    }
+
+    fn halves(&self) -> Option<Halves> {
+        Some(self.networks.halves())
     }
 
     fn config(&self) -> serde_json::Value {

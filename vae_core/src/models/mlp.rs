@@ -20,7 +20,7 @@ use candle_core::{Device, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    LayerRow, MOST_LAYERS, MOST_WEIGHTS, Observation, Vae, describe,
+    Halves, LayerRow, MOST_LAYERS, MOST_WEIGHTS, Observation, Vae, describe,
     networks::{Beside, Networks},
     open::Architecture,
 };
@@ -212,6 +212,10 @@ impl Vae for MlpVae {
 
     fn layers(&self) -> Vec<LayerRow> {
         self.networks.layers()
+    }
+
+    fn halves(&self) -> Option<Halves> {
+        Some(self.networks.halves())
     }
 
     fn config(&self) -> serde_json::Value {

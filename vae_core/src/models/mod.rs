@@ -8,12 +8,14 @@
 //! - [`ConvVae`]: convolutions and transposed convolutions
 //! - [`ConditionalVae`]: either of them, told a label or a vector
 //! - [`WithPrior`]: any of them with a learned prior, of a [`PriorFamily`]
+//! - [`Halves`]: the layers of a model, to be computed elsewhere
 //! - [`open`]: whatever a file holds, also a model of one's own that was [`register`]ed
 
 mod conditional;
 mod conditional_config;
 mod conv;
 mod conv_config;
+mod halves;
 mod mlp;
 mod networks;
 mod observation;
@@ -28,6 +30,7 @@ pub use conditional::ConditionalVae;
 pub use conditional_config::{Condition, ConditionalVaeConfig, Network, Prior, Told};
 pub use conv::ConvVae;
 pub use conv_config::ConvVaeConfig;
+pub use halves::Halves;
 pub use mlp::{MlpVae, MlpVaeConfig};
 pub use observation::Observation;
 pub(crate) use open::build;

@@ -8,7 +8,7 @@
 
 use candle_core::{Shape, Tensor};
 
-use super::{LayerRow, Observation};
+use super::{Halves, LayerRow, Observation};
 use crate::{
     Error, Result,
     distributions::{DiagonalGaussian, Distribution},
@@ -84,6 +84,17 @@ impl Networks {
     /// The shape of an image.
     pub(super) fn shape(&self) -> Shape {
         self.image.into()
+    }
+
+    /// The layers, of a model that is given nothing.
+    pub(super) fn halves(&self) -> Halves {
+        let told = self.beside.encoder > 0;
+        Halves {
+            features: if told { self.features.clone() } else { Stack::new() },
+            beside_features: self.beside.encoder,
+            beside_z: self.beside.decoder,
+            ..Halves::new(self.posterior.clone(), self.decoder.clone(), self.observation)
+        }
     }
 
     /// The rows of the layer table: those of the layers, under the names of their parameters. What only turns an image into a row of

@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::{Device, Shape, Tensor, Var};
 use serde_json::{Map, Value, json};
 
-use super::{LayerRow, Summary};
+use super::{Halves, LayerRow, Summary};
 use crate::{
     Result,
     data::Batch,
@@ -114,6 +114,12 @@ pub trait Vae {
     fn layers(&self) -> Vec<LayerRow> {
         let row = |(name, var): (&str, &Var)| LayerRow::new(name.into(), "Parameter", var.dims(), var.elem_count());
         self.params().iter().map(row).collect()
+    }
+
+    /// The layers of both halves, where the model is made of [`Stack`](crate::nn::Stack)s: what
+    /// [`viz::explorer`](fn@crate::viz::explorer) takes along. `None` for a model that does not say them.
+    fn halves(&self) -> Option<Halves> {
+        None
     }
 
     /// What the model was built from, with the kind of model it is; stored beside its weights and compared when they are
@@ -245,6 +251,10 @@ macro_rules! a_pointer_is_a_model {
 
             fn layers(&self) -> Vec<LayerRow> {
                 (**self).layers()
+            }
+
+            fn halves(&self) -> Option<Halves> {
+                (**self).halves()
             }
 
             fn config(&self) -> Value {

@@ -41,7 +41,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    LayerRow, PriorFamily, Vae, build, describe,
+    Halves, LayerRow, PriorFamily, Vae, build, describe,
     open::opened,
     prior_family::{Parts, flow, mixture},
 };
@@ -268,6 +268,10 @@ impl<V: Vae> Vae for WithPrior<V> {
     fn layers(&self) -> Vec<LayerRow> {
         let prior = self.parts.rows(&self.params, self.latent());
         self.vae.layers().into_iter().chain(prior).collect()
+    }
+
+    fn halves(&self) -> Option<Halves> {
+        self.vae.halves()
     }
 
     fn config(&self) -> Value {

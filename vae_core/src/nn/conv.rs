@@ -119,6 +119,16 @@ impl Conv2d {
         Stack::new().push(self.clone(), None).forward(x)
     }
 
+    /// The shape of its window.
+    pub(crate) fn config(&self) -> Conv2dConfig {
+        self.config
+    }
+
+    /// Weight (out, in, k, k) and bias (out,).
+    pub(crate) fn parameters(&self) -> &[Tensor; 2] {
+        &self.parameters
+    }
+
     /// (out, H', W') for (in, H, W), both without the batch.
     pub(super) fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let Conv2dConfig { in_channels, out_channels, .. } = self.config;

@@ -123,6 +123,16 @@ impl ConvTranspose2d {
         Stack::new().push(self.clone(), None).forward(x)
     }
 
+    /// The shape of its window.
+    pub(crate) fn config(&self) -> ConvTranspose2dConfig {
+        self.config
+    }
+
+    /// Weight (in, out, k, k) and bias (out,).
+    pub(crate) fn parameters(&self) -> &[Tensor; 2] {
+        &self.parameters
+    }
+
     /// (out, H', W') for (in, H, W), both without the batch.
     pub(super) fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         let ConvTranspose2dConfig { in_channels, out_channels, .. } = self.config;

@@ -46,6 +46,11 @@ impl Linear {
         Stack::new().push(self.clone(), None).forward(x)
     }
 
+    /// Weight (out, in) and bias (out,).
+    pub(crate) fn parameters(&self) -> &[Tensor; 2] {
+        &self.parameters
+    }
+
     /// The same layer, now and after every change of its parameters, whose output has no gradient with respect to them.
     pub(crate) fn detached(&self) -> Self {
         Self { parameters: self.parameters.each_ref().map(Tensor::detach) }

@@ -63,6 +63,11 @@ impl Stack {
         self.layers.iter().map(|(layer, activation)| (layer, *activation))
     }
 
+    /// The two heads, μ and ln σ², where it ends in them.
+    pub(crate) fn both_heads(&self) -> Option<&[Linear; 2]> {
+        self.heads.as_ref()
+    }
+
     /// The shapes after each layer for that of an input, all without the batch; the heads, side by side, count as one.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Items at a time; bounds the memory, and is part of which noise goes to which item.
-const BATCH: usize = 500;
+pub(super) const BATCH: usize = 500;
 
 /// The objective's terms over all of `data`, in order, with the noise of `seed`: the same numbers each time. A weight that
 /// changes during training has its final value. With `binarized`, each pixel is first drawn to 0 or 1 with its grey value as

@@ -13,11 +13,12 @@
 //! | [`Iwae`] | a bound of several draws, which rises with their number (Burda et al. 2016), with gradients of less noise (DReG) |
 //! | [`FreeBits`] | the ELBO with some nats of the KL for free (Kingma et al. 2016) |
 //!
-//! [`evaluate`] has an objective's terms over a whole set; [`effective_beta`] tells which β a loss has in truth.
+//! [`evaluate`] has an objective's terms over a whole set, [`kl_per_dimension`] the KL of each latent dimension; [`effective_beta`] tells which β a loss has in truth.
 
 mod beta_tc;
 mod capacity;
 mod denoising;
+mod dimensions;
 mod effective_beta;
 mod elbo;
 mod evaluate;
@@ -29,6 +30,7 @@ mod means;
 pub use beta_tc::{BetaTcVae, Sampling};
 pub use capacity::Capacity;
 pub use denoising::{Criterion, Denoising};
+pub use dimensions::kl_per_dimension;
 pub use effective_beta::{EffectiveBeta, effective_beta};
 pub use elbo::Elbo;
 pub use evaluate::evaluate;

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fmt, path::Path};
 
 use serde::{Deserialize, Serialize};
 
+use super::Frame;
 use crate::{
     Error, Result,
     io::files::{self, write_atomically},
@@ -25,6 +26,10 @@ pub struct EpochRecord {
     /// the smallest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched: Option<f64>,
+    /// The KL of each latent dimension over the held-out items, in nats; `None` without validation, and where a dimension has
+    /// [none of its own](crate::objectives::kl_per_dimension).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kl_per_dimension: Option<Vec<f64>>,
     /// The weight of the KL at the epoch's last step.
     pub beta: f64,
     /// Training images per second, loading and optimizer included, validation excluded.
@@ -38,6 +43,9 @@ pub struct EpochRecord {
 pub struct History {
     /// The epochs in order.
     pub epochs: Vec<EpochRecord>,
+    /// Samples at the epochs that [`Trainer::film`](super::Trainer::film) names, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub film: Vec<Frame>,
 }
 
 impl History {
@@ -97,7 +105,7 @@ impl History {
             }
             steps = record.steps;
         }
-        Ok(())
+        self.film.iter().try_for_each(Frame::check)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Schedule;
+use super::{Schedule, film::FilmConfig};
 use crate::{Error, Result, data::Data, models::Vae, objectives::Objective, optim::AdamConfig};
 
 /// The numbers of a training run.
@@ -56,6 +56,7 @@ pub struct Trainer {
     pub(super) config: TrainConfig,
     pub(super) folder: Option<PathBuf>,
     pub(super) note: Option<(String, String)>,
+    pub(super) film: Option<FilmConfig>,
     pub(super) resume: bool,
     pub(super) verbose: bool,
 }
@@ -64,7 +65,8 @@ impl Trainer {
     /// A trainer with the settings of [`TrainConfig::default`].
     pub fn new(objective: impl Objective + 'static) -> Self {
         let config = TrainConfig::default();
-        Self { objective: Box::new(objective), config, folder: None, note: None, resume: false, verbose: true }
+        let objective = Box::new(objective);
+        Self { objective, config, folder: None, note: None, film: None, resume: false, verbose: true }
     }
 
     /// All numbers at once.
@@ -149,6 +151,14 @@ impl Trainer {
         self
     }
 
+    /// Keeps `samples` samples of the same noise after each of these epochs, 0 for before training: the film strip of
+    /// [`History::view`](super::History::view). A conditional model draws items with the y of the first training items. The run is the same with and
+    /// without.
+    pub fn film(mut self, samples: usize, epochs: impl IntoIterator<Item = usize>) -> Self {
+        self.film = Some(FilmConfig { samples, epochs: epochs.into_iter().collect() });
+        self
+    }
+
     /// Goes on from the folder's last checkpoint, exactly as if training had never stopped; starts at the beginning when
     /// there is none. Without this, a folder that holds a checkpoint is refused, not overwritten.
     pub fn resume(mut self) -> Self {
@@ -186,6 +196,9 @@ impl Trainer {
         }
         if config.early_stopping == Some(0) {
             return refuse("the patience of early stopping must be 1 epoch or more, got 0".into());
+        }
+        if let Some(film) = &self.film {
+            film.check(vae, data.len())?;
         }
         if config.validation == 0 && (config.early_stopping.is_some() || config.keep_best) {
             return refuse("early stopping and keeping the best weights need images held out: use `validation`".into());

@@ -17,7 +17,7 @@ use candle_core::Tensor;
 use serde_json::{Value, json};
 
 use super::{
-    EpochRecord, History, Schedule, TrainConfig, Trainer,
+    EpochRecord, Frame, History, Schedule, TrainConfig, Trainer,
     checkpoint::Folder,
     learner::{self, Learner},
     progress::{Place, Progress},
@@ -26,7 +26,7 @@ use crate::{
     Error, Result,
     data::{Batch, Data, Part, binarize, pass},
     models::{Vae, given, thousands},
-    objectives::{Accumulator, Terms, evaluate},
+    objectives::{Accumulator, Terms, evaluate, kl_per_dimension},
     ops::heap::keep_freed_memory,
     random::Random,
 };
@@ -36,6 +36,7 @@ mod stream {
     pub(super) const SHUFFLE: u64 = 1;
     pub(super) const NOISE: u64 = 2;
     pub(super) const TRIAL: u64 = 3;
+    pub(super) const FILM: u64 = 4;
 }
 
 impl Trainer {
@@ -78,6 +79,9 @@ impl Trainer {
             }
         }
 
+        if history.epochs.is_empty() {
+            history.film.extend(run.frame(0)?);
+        }
         while history.epochs.len() < config.epochs && !self.out_of_patience(&history) {
             let mut record = run.epoch(history.epochs.len() + 1)?;
             if let Some(held_out) = &held_out {
@@ -85,12 +89,14 @@ impl Trainer {
                 let means = evaluate(self.objective.as_ref(), vae, held_out, config.binarize, config.seed)?;
                 record.watched = Some(self.objective.watched(&means));
                 record.validation = Some(means);
+                record.kl_per_dimension = kl_per_dimension(vae, held_out, config.binarize, config.seed)?;
                 record.seconds += start.elapsed().as_secs_f64();
             }
             let epoch = record.epoch;
             let items_left = (config.epochs - epoch) as f64 * run.train.len() as f64;
             run.progress.epoch(&Place { epoch, epochs: config.epochs, step: record.steps, items_left }, &record);
             history.epochs.push(record);
+            history.film.extend(run.frame(epoch)?);
             if history.best().is_some_and(|record| record.epoch == epoch) {
                 if let Some(folder) = &folder {
                     folder.save_best(vae)?;
@@ -215,6 +221,16 @@ impl Run<'_> {
         Ok(history)
     }
 
+    /// The samples of this epoch, where they are to be kept: of the first training items' y, and of the same noise in each.
+    fn frame(&self, epoch: usize) -> Result<Option<Frame>> {
+        let Some(film) = self.trainer.film.as_ref().filter(|film| film.epochs.contains(&epoch)) else {
+            return Ok(None);
+        };
+        let first: Vec<usize> = (0..film.samples.min(self.train.len())).collect();
+        let batch = self.train.batch(&first)?.to_device(self.vae.device())?;
+        Frame::new(epoch, self.vae, &batch, &mut self.seed.stream(stream::FILM)).map(Some)
+    }
+
     /// How many steps were made.
     fn steps(&self) -> u64 {
         self.learners[0].adam.steps()
@@ -264,6 +280,7 @@ impl Run<'_> {
             train: sum.means(),
             validation: None,
             watched: None,
+            kl_per_dimension: None,
             beta,
             images_per_second: count as f64 / seconds.max(1e-9),
             seconds,

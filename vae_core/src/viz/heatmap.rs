@@ -11,6 +11,8 @@ use crate::Result;
 
 /// A cell in CSS pixels, wide enough for "−12.34".
 const CELL: (f64, f64) = (52.0, 26.0);
+/// A cell without a number: a row's name has its height, and all columns share this width.
+const PLAIN: (f64, f64) = (280.0, 16.0);
 /// Names of columns are broken into lines of this width.
 const COLUMN: f64 = 72.0;
 /// A map with more rows or columns than this is a slip, and no picture.
@@ -41,6 +43,7 @@ pub struct Heatmap {
     columns: Vec<String>,
     rows: Vec<(String, Vec<f64>)>,
     range: Option<(f64, f64)>,
+    plain: bool,
 }
 
 impl Heatmap {
@@ -67,6 +70,21 @@ impl Heatmap {
         self
     }
 
+    /// Small cells without numbers, for tables that are read by their pattern. Where columns are narrow, not each has its name.
+    pub fn plain(mut self) -> Self {
+        self.plain = true;
+        self
+    }
+
+    /// Width and height of a cell.
+    fn cell(&self, columns: usize, widest: f64) -> (f64, f64) {
+        if !self.plain {
+            return (widest, CELL.1);
+        }
+        let named = self.rows.iter().any(|(name, _)| !name.is_empty());
+        ((PLAIN.0 / columns.max(1) as f64).clamp(2.0, 48.0), if named { PLAIN.1 } else { PLAIN.1 / 4.0 })
+    }
+
     /// The values at the ends of the scale, the first below the second.
     fn ends(&self) -> (f64, f64) {
         let finite = self.rows.iter().flat_map(|row| &row.1).filter(|value| value.is_finite());
@@ -84,31 +102,38 @@ impl Heatmap {
             return Figure::apology(&format!("the heat map \"{}\"", self.title), &problem);
         }
         let names: Vec<Vec<String>> = self.columns.iter().map(|name| text::wrap(name, SIZE, COLUMN)).collect();
-        let widest = names.iter().flatten().map(|line| text::width(line, SIZE) + 8.0).fold(CELL.0, f64::max);
+        let narrowest = if self.plain { 0.0 } else { CELL.0 };
+        let widest = names.iter().flatten().map(|line| text::width(line, SIZE) + 8.0).fold(narrowest, f64::max);
+        let (cell_width, cell_height) = self.cell(columns, widest);
+        // Every so many-th column has its name, so that names do not touch.
+        let every = (widest / cell_width).ceil().max(1.0) as usize;
         let left = self.rows.iter().map(|(name, _)| text::width(name, SIZE)).fold(0.0, f64::max).ceil() + 8.0;
-        let width = (left + widest * columns as f64).max(left + 4.0 * CELL.0);
+        let width = (left + cell_width * columns as f64).max(left + 4.0 * CELL.0);
         let title = text::wrap(&self.title, TITLE, width);
         let head = text::height(title.len(), TITLE) + 6.0;
         let top = head + text::height(names.iter().map(Vec::len).max().unwrap_or(0), SIZE) + 4.0;
-        let bottom = top + CELL.1 * self.rows.len() as f64;
+        let bottom = top + cell_height * self.rows.len() as f64;
 
         let mut body = text::lines(0.0, 0.0, TITLE, " font-weight=\"600\"", &title);
-        for (c, lines) in names.iter().enumerate() {
-            let x = left + (c as f64 + 0.5) * widest;
+        for (c, lines) in names.iter().enumerate().filter(|(c, _)| c % every == 0) {
+            let x = left + (c as f64 + 0.5) * cell_width;
             for (i, line) in lines.iter().rev().enumerate() {
                 let y = top - 6.0 - text::LEADING * SIZE * i as f64;
                 body += &text::text(x, y, Anchor::Middle, SIZE, "", line);
             }
         }
         for (r, (name, values)) in self.rows.iter().enumerate() {
-            let y = top + CELL.1 * r as f64;
-            let baseline = y + CELL.1 / 2.0 + 0.35 * SIZE;
+            let y = top + cell_height * r as f64;
+            let baseline = y + cell_height / 2.0 + 0.35 * SIZE;
             body += &text::text(left - 8.0, baseline, Anchor::End, SIZE, "", name);
             for (c, &value) in values.iter().enumerate() {
-                let (x, color) = (left + c as f64 * widest, self.color(value));
-                body += &rectangle(x, y, (widest, CELL.1), color);
+                let (x, color) = (left + c as f64 * cell_width, self.color(value));
+                body += &rectangle(x, y, (cell_width, cell_height), color);
+                if self.plain {
+                    continue;
+                }
                 let ink = format!(" fill=\"{}\"", hex(ink_on(color)));
-                body += &text::text(x + widest / 2.0, baseline, Anchor::Middle, SIZE, &ink, &written(value));
+                body += &text::text(x + cell_width / 2.0, baseline, Anchor::Middle, SIZE, &ink, &written(value));
             }
         }
         let (bar, height) = self.bar(left, bottom + 12.0, width - left);

@@ -8,9 +8,11 @@
 //! | [`Heatmap`] | a table of numbers as colours | `.svg` |
 //! | [`Figure`] | several of these in rows and columns, as one output | `.svg` |
 //! | [`Figure::plotters`] | any other chart, drawn with plotters: surfaces, box plots | `.svg` |
+//! | [`explorer`](fn@explorer) | a latent space that decodes while the mouse moves, in the browser | `.html` |
 //! | [`Table`] | results in rows and columns | |
 //! | [`Images::preview`](crate::data::Images::preview) | a look at a data set | `.svg` |
 //! | [`History::plot`](crate::train::History::plot) | how training went | `.svg` |
+//! | [`History::view`](crate::train::History::view) | the same, with the KL of each dimension and samples on the way | `.svg` |
 //! | [`Collapse::plot`](crate::eval::Collapse::plot) | the KL of each latent dimension | `.svg` |
 //!
 //! Every one is an owned value. As the last expression of a notebook cell it is shown (the kernel calls its
@@ -38,6 +40,7 @@ mod chart;
 mod collapse;
 mod colors;
 mod draw;
+mod explorer;
 mod figure;
 mod grid;
 mod heatmap;
@@ -52,8 +55,10 @@ mod preview;
 mod rows;
 mod table;
 mod text;
+mod training;
 
 pub use chart::{color, font, mesh};
+pub use explorer::{Explorer, ExplorerBuilder, explorer, explorer_over};
 pub use figure::Figure;
 pub use grid::ImageGrid;
 pub use heatmap::Heatmap;
