@@ -17,6 +17,9 @@ use candle_core::{DType, Tensor};
 use super::exercises::Exercise;
 use crate::{Error, Result, nn::Params};
 
+/// The tolerance of two sides that must be the same to the last bit.
+pub const EXACT: f64 = 0.0;
+
 /// A number, several numbers or a tensor: what can be compared.
 pub trait Values {
     /// The shape (empty for a number) and the elements in float64.
