@@ -44,6 +44,15 @@ impl Values for Tensor {
     }
 }
 
+/// Numbers of several tensors, one after the other.
+impl Values for Vec<Tensor> {
+    fn values(&self) -> Result<(Vec<usize>, Vec<f64>)> {
+        let parts = self.iter().map(|tensor| Ok(tensor.values()?.1)).collect::<Result<Vec<_>>>()?;
+        let numbers = parts.concat();
+        Ok((vec![numbers.len()], numbers))
+    }
+}
+
 impl Values for [f64] {
     fn values(&self) -> Result<(Vec<usize>, Vec<f64>)> {
         Ok((vec![self.len()], self.to_vec()))
