@@ -9,6 +9,7 @@
 //! - [`ConditionalVae`]: either of them, told a label or a vector
 //! - [`WithPrior`]: any of them with a learned prior, of a [`PriorFamily`]
 //! - [`Halves`]: the layers of a model, to be computed elsewhere
+//! - [`walk`]: codes from one to another, along a dimension, over a plane
 //! - [`open`]: whatever a file holds, also a model of one's own that was [`register`]ed
 
 mod conditional;
@@ -24,6 +25,7 @@ mod output_bias;
 mod prior_family;
 mod summary;
 mod vae;
+pub mod walk;
 mod with_prior;
 
 pub use conditional::ConditionalVae;

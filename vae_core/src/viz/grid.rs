@@ -3,15 +3,15 @@
 use std::fmt;
 use std::path::Path;
 
-use candle_core::{DType, Tensor};
-use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+use candle_core::DType;
+use image::{ExtendedColorType, ImageEncoder, codecs::png::{CompressionType, FilterType, PngEncoder}};
 
 use super::{
     Figure,
     colors::{NOT_FINITE, Rgb},
     output,
 };
-use crate::{Error, Result, io::files::write_atomically};
+use crate::{Error, Result, formula::Formula, io::files::write_atomically};
 
 /// More images than this in one grid are a slip, not a picture.
 const MOST_IMAGES: usize = 10_000;
@@ -56,15 +56,16 @@ impl fmt::Debug for ImageGrid {
 }
 
 impl ImageGrid {
-    /// The grid of `images`: (N, C, H, W), grey (C = 1) or red-green-blue (C = 3), floats in [0, 1], on any device.
+    /// The grid of `images`, or of what a fallible operation returned instead of them: (N, C, H, W), grey (C = 1) or red-green-blue (C = 3), floats in [0, 1], on any device.
     ///
     /// Up to ten images stand in one row, a square number of them in a square, others in rows of ten.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] for another shape or no image at all; [`Error::Argument`] for integers (which could mean 0–1
+    /// What went wrong before; [`Error::Shape`] for another shape or no image at all; [`Error::Argument`] for integers (which could mean 0–1
     /// or 0–255) and for more than 10,000 images.
-    pub fn new(images: &Tensor) -> Result<Self> {
+    pub fn new(images: impl Into<Formula>) -> Result<Self> {
+        let images = images.into().tensor()?;
         let (n, channels, height, width) = match *images.dims() {
             [n, c, h, w] if n * h * w > 0 && (c == 1 || c == 3) => (n, c, h, w),
             _ => {
@@ -156,8 +157,8 @@ impl ImageGrid {
         (self.columns * cell_width + self.separator, rows * cell_height + self.separator)
     }
 
-    /// What the grid shows, for readers who cannot see it.
-    pub(super) fn alt(&self) -> String {
+    /// What the grid holds, where nobody has said what it shows.
+    pub(super) fn content(&self) -> String {
         if self.len() == 1 { "an image".into() } else { format!("{} images", self.len()) }
     }
 
@@ -198,12 +199,18 @@ impl ImageGrid {
         (width, height, out.into_flattened())
     }
 
-    /// The picture as a PNG file's bytes.
+    /// The picture as a PNG file's bytes; one byte a pixel where all are grey, which makes it a third as large.
     pub(super) fn to_png(&self) -> Result<Vec<u8>> {
         let (width, height, pixels) = self.draw();
+        let grey = pixels.as_chunks::<3>().0.iter().all(|[r, g, b]| r == g && g == b);
+        let (pixels, color) = if grey {
+            (pixels.into_iter().step_by(3).collect(), ExtendedColorType::L8)
+        } else {
+            (pixels, ExtendedColorType::Rgb8)
+        };
         let mut png = Vec::new();
-        PngEncoder::new(&mut png)
-            .write_image(&pixels, width as u32, height as u32, ExtendedColorType::Rgb8)
+        PngEncoder::new_with_quality(&mut png, CompressionType::Default, FilterType::Adaptive)
+            .write_image(&pixels, width as u32, height as u32, color)
             .map_err(|error| Error::argument(format!("a grid of {width} × {height} pixels as PNG: {error}")))?;
         Ok(png)
     }
@@ -221,6 +228,11 @@ impl ImageGrid {
             "svg" => Figure::from(self.clone()).save(path),
             _ => Err(Error::file(path, "an image grid is saved as .png or .svg; give the name one of these endings")),
         }
+    }
+
+    /// The grid as a figure that says `finding` to readers who cannot see it; see [`Figure::alt`].
+    pub fn alt(self, finding: impl Into<String>) -> Figure {
+        Figure::from(self).alt(finding)
     }
 
     /// The grid under a title, as a figure.
@@ -261,7 +273,7 @@ fn check_count(n: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use candle_core::{Device, Tensor};
 
     /// A PNG decodes to the pixels given: enlarged by whole factors, clamped, separators between and around.
     #[test]

@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use candle_core::Tensor;
-
 use super::{
     Figure, ImageGrid,
     text::{self, Anchor, SIZE},
 };
-use crate::Result;
+use crate::{Result, formula::Formula};
 
 /// Rows of images with a title each, aligned in columns: an original above its reconstruction, steps of an
 /// interpolation, levels of noise.
@@ -47,7 +45,7 @@ impl Rows {
     /// # Errors
     ///
     /// Those of [`ImageGrid::new`].
-    pub fn row(mut self, title: impl Into<String>, images: &Tensor) -> Result<Self> {
+    pub fn row(mut self, title: impl Into<String>, images: impl Into<Formula>) -> Result<Self> {
         let grid = ImageGrid::new(images)?;
         let columns = grid.len();
         self.rows.push((title.into(), grid.columns(columns)));
@@ -64,6 +62,11 @@ impl Rows {
     pub fn scale(mut self, scale: usize) -> Self {
         self.scale = Some(scale.max(1));
         self
+    }
+
+    /// The rows as a figure that says `finding` to readers who cannot see it; see [`Figure::alt`].
+    pub fn alt(&self, finding: impl Into<String>) -> Figure {
+        self.to_figure().alt(finding)
     }
 
     /// The rows as a figure, to be laid out with others.
@@ -96,7 +99,7 @@ impl Rows {
             y = all.height + 4.0;
         }
         all.alt =
-            self.rows.iter().map(|(title, grid)| format!("{title}: {}", grid.alt())).collect::<Vec<_>>().join("; ");
+            self.rows.iter().map(|(title, grid)| format!("{title}: {}", grid.content())).collect::<Vec<_>>().join("; ");
         if self.title.is_empty() { all } else { all.title(&self.title) }
     }
 
