@@ -46,7 +46,7 @@ fn tells_what_it_was_not_trained_on() {
     let (ok, text) = run("train", &format!("{small} --epochs 4 --out all"), folder.path());
     assert!(ok, "{text}");
     let (ok, text) = run("anomaly", "--checkpoint all --json results.json", folder.path());
-    assert!(!ok && text.contains("expected --against and a set, or a training with --only"), "{text}");
+    assert!(!ok && text.contains("expected --against and a set, or a training with --only or --except"), "{text}");
     let against = "--checkpoint all --against garments --images 300 --resamples 100 --json results.json";
     let (ok, text) = run("anomaly", against, folder.path());
     assert!(ok, "{text}");

@@ -6,6 +6,9 @@
 //! | [`Rows`] | originals above reconstructions, row by row with titles | `.svg` |
 //! | [`Plot`] | curves, bands, error bars, histograms, a latent map | `.svg` |
 //! | [`Heatmap`] | a table of numbers as colours | `.svg` |
+//! | [`Heat`] | maps over images as colours, in [`Rows`]: where an image is strange | |
+//! | [`Plot::roc`] | how well scores tell two sets apart | `.svg` |
+//! | [`Scoreboard::table`](crate::eval::Scoreboard::table) | methods by tasks, ties marked | |
 //! | [`Figure`] | several of these in rows and columns, as one output | `.svg` |
 //! | [`Figure::plotters`] | any other chart, drawn with plotters: surfaces, box plots | `.svg` |
 //! | [`Table`] | results in rows and columns | |
@@ -38,8 +41,10 @@ mod chart;
 mod collapse;
 mod colors;
 mod draw;
+mod features;
 mod figure;
 mod grid;
+mod heat;
 mod heatmap;
 mod history;
 mod legend;
@@ -49,13 +54,16 @@ mod path;
 mod plot;
 mod points;
 mod preview;
+mod roc;
 mod rows;
+mod scoreboard;
 mod table;
 mod text;
 
 pub use chart::{color, font, mesh};
 pub use figure::Figure;
 pub use grid::ImageGrid;
+pub use heat::Heat;
 pub use heatmap::Heatmap;
 pub use plot::Plot;
 pub use points::{Number, Point, Triple};
