@@ -14,6 +14,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `error` | [`Error`]: what was expected, what came and what to do |
+//! | [`formula`] | arithmetic on tensors that reads like mathematics, with one `?` at its end |
 //! | `ops` | the operations, a room each: formula, reference, CPU path, CUDA path; alone in knowing what kind a device is |
 //! | [`device`] | which device, and why |
 //! | [`random`] | seeded noise, explicit and passed in |
@@ -69,6 +70,7 @@ pub mod device;
 pub mod distributions;
 mod error;
 pub mod eval;
+pub mod formula;
 mod io;
 pub mod models;
 pub mod nn;
@@ -101,9 +103,13 @@ pub mod prelude {
         self, Collapse, CollapseConfig, Detector, DetectorConfig, Ranking, Score, Threshold, collapse, likelihood,
         scores,
     };
+    pub use crate::formula::{
+        self, Formula, abs, exp, formula, gradients, ln, log1p, matmul, mean, relu, sigmoid, softplus, sqr, sqrt, sum,
+        tanh,
+    };
     pub use crate::models::{
         Condition, ConditionalVae, ConditionalVaeConfig, ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Network,
-        Observation, Prior, PriorFamily, Told, Vae, WithPrior,
+        Observation, Prior, PriorFamily, Told, Vae, WithPrior, walk,
     };
     pub use crate::nn::{
         Activation, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, CustomLayer, Layer, LayerNorm,
@@ -112,6 +118,7 @@ pub mod prelude {
     pub use crate::notebook::{
         best_device,
         data::{self, Rehearsal},
+        exercises,
     };
     pub use crate::objectives::{
         BetaTcVae, Capacity, Criterion, Denoising, Elbo, Estimator, FactorVae, FactorVaeConfig, FreeBits, Iwae, Means,

@@ -8,6 +8,7 @@
 //! - [`ConvVae`]: convolutions and transposed convolutions
 //! - [`ConditionalVae`]: either of them, told a label or a vector
 //! - [`WithPrior`]: any of them with a learned prior, of a [`PriorFamily`]
+//! - [`walk`]: codes from one to another, along a dimension, over a plane
 //! - [`open`]: whatever a file holds, also a model of one's own that was [`register`]ed
 
 mod conditional;
@@ -22,6 +23,7 @@ mod output_bias;
 mod prior_family;
 mod summary;
 mod vae;
+pub mod walk;
 mod with_prior;
 
 pub use conditional::ConditionalVae;

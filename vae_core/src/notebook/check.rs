@@ -1,20 +1,21 @@
 //! Checks for notebooks: two ways to a number, compared in the open.
 //!
 //! [`close`] is for check cells, which must hold: it prints a line and fails if the two sides differ. [`exercise`] is for
-//! exercises, which may be unsolved: it prints how far an answer is from the right one and never fails.
+//! exercises, which may be unsolved: it prints what is wrong with an answer, though not the right one, and never fails.
 //!
 //! ```
 //! use vae_core::check;
 //!
 //! check::close("ln 2", 2f64.ln(), 0.693147, 1e-6)?;
 //! assert!(check::close("ln 2", 2f64.ln(), 0.7, 1e-6).is_err());
-//! check::exercise("the answer", [1.0, 2.0], [1.0, 3.0]); // prints "not yet: …"
+//! check::exercise("the answer", [1.0, 2.0], [1.0, 3.0]); // prints "the answer: not yet: 1 of 2 are right; element 1 is too small"
 //! # Ok::<(), vae_core::Error>(())
 //! ```
 
 use candle_core::{DType, Tensor};
 
-use crate::{Error, Result};
+use super::exercises::Exercise;
+use crate::{Error, Result, nn::Params};
 
 /// A number, several numbers or a tensor: what can be compared.
 pub trait Values {
@@ -58,6 +59,16 @@ impl<const N: usize> Values for [f64; N] {
     }
 }
 
+/// What may have failed: its error is what is wrong with it.
+impl<T: Values> Values for Result<T> {
+    fn values(&self) -> Result<(Vec<usize>, Vec<f64>)> {
+        match self {
+            Ok(value) => value.values(),
+            Err(error) => Err(Error::Check(error.to_string())),
+        }
+    }
+}
+
 impl<T: Values + ?Sized> Values for &T {
     fn values(&self) -> Result<(Vec<usize>, Vec<f64>)> {
         (**self).values()
@@ -65,7 +76,7 @@ impl<T: Values + ?Sized> Values for &T {
 }
 
 /// The largest absolute difference, or why there is none.
-fn compare(got: &impl Values, want: &impl Values) -> Result<(Vec<f64>, Vec<f64>, f64), String> {
+pub(super) fn compare(got: &impl Values, want: &impl Values) -> Result<(Vec<f64>, Vec<f64>, f64), String> {
     let side = |values: Result<(Vec<usize>, Vec<f64>)>| values.map_err(|error| error.to_string());
     let ((got_shape, got), (want_shape, want)) = (side(got.values())?, side(want.values())?);
     if got_shape != want_shape {
@@ -79,7 +90,7 @@ fn compare(got: &impl Values, want: &impl Values) -> Result<(Vec<f64>, Vec<f64>,
 }
 
 /// Where two sides of the same length, not empty, differ most.
-fn worst(got: &[f64], want: &[f64]) -> usize {
+pub(super) fn worst(got: &[f64], want: &[f64]) -> usize {
     let difference = |i: usize| (got[i] - want[i]).abs();
     (0..got.len()).max_by(|&i, &j| difference(i).total_cmp(&difference(j))).unwrap_or(0)
 }
@@ -106,40 +117,39 @@ pub fn close(name: &str, got: impl Values, want: impl Values, tolerance: f64) ->
     }
 }
 
-/// Prints whether an answer is right: exact, right to rounding, or how far off and where.
-pub fn exercise(name: &str, got: impl Values, want: impl Values) {
-    println!("{name}: {}", verdict(&got, &want));
+/// Prints a line when two models have the same parameters: equal names in equal order, and no number further apart than `tolerance`.
+///
+/// # Errors
+/// [`Error::Check`] for other names, or with the first parameter that differs by more and both sides of it.
+pub fn parameters(name: &str, got: &Params, want: &Params, tolerance: f64) -> Result<()> {
+    let names = |params: &Params| params.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>().join(", ");
+    if names(got) != names(want) {
+        let problem = format!("expected the parameters {}, got {}", names(want), names(got));
+        return Err(Error::Check(format!("{name}: {problem}")));
+    }
+    let mut largest = 0f64;
+    for ((parameter, got), (_, want)) in got.iter().zip(want.iter()) {
+        let (got, want) = (got.as_tensor(), want.as_tensor());
+        match compare(&got, &want) {
+            Ok((.., difference)) if difference <= tolerance => largest = largest.max(difference),
+            _ => return close(&format!("{name}: {parameter}"), got, want, tolerance),
+        }
+    }
+    let numbers = got.count();
+    println!("ok: {name}: {numbers} numbers in all (largest difference {largest:.1e}, allowed {tolerance:.0e})");
+    Ok(())
 }
 
-fn verdict(got: &impl Values, want: &impl Values) -> String {
-    let (got, want, difference) = match compare(got, want) {
-        Ok(sides) => sides,
-        Err(problem) => return format!("not yet: {problem}"),
-    };
-    let size = want.iter().fold(0.0, |size: f64, x| size.max(x.abs()));
-    if difference == 0.0 {
-        "exact".into()
-    } else if difference <= 1e-4 * (1.0 + size) {
-        format!("right, to rounding (largest difference {difference:.1e})")
-    } else {
-        let i = worst(&got, &want);
-        format!("not yet: element {i} is {:.5}, expected {:.5} (largest difference {difference:.2e})", got[i], want[i])
-    }
+/// Prints whether an answer is right, and where it is not, what is wrong with it; not the right answer. In short for an
+/// [`Exercise`] of which no usual slips are known.
+pub fn exercise(name: &str, got: impl Values, want: impl Values) {
+    Exercise::new(name).check(got, want);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Each verdict says what a learner needs: exact, rounding, which element, which shape, or that it is not a number.
-    #[test]
-    fn verdicts() {
-        assert_eq!(verdict(&1.0, &1.0), "exact");
-        assert!(verdict(&1.000001, &1.0).starts_with("right, to rounding"));
-        assert!(verdict(&[1.0, 2.5], &[1.0, 2.0]).contains("element 1 is 2.50000, expected 2.00000"));
-        assert!(verdict(&[1.0], &[1.0, 2.0]).contains("expected the shape [2], got [1]"));
-        assert!(verdict(&f64::NAN, &1.0).contains("element 0 is NaN"));
-    }
+    use candle_core::{Device, Var};
 
     /// A failed check names both sides and the allowed difference.
     #[test]
@@ -147,5 +157,21 @@ mod tests {
         let message = close("KL", 1.0, 1.5, 1e-3).unwrap_err().to_string();
         assert_eq!(message, "KL: got 1.000000, expected 1.500000 (largest difference 5.000e-1, allowed 1e-3)");
         assert!(close("KL", f64::NAN, 1.0, 1e9).is_err() && close("KL", 1.0, f64::NAN, 1e9).is_err());
+    }
+    /// Equal parameters are one line; the one that differs, and other names, are errors that say so.
+    #[test]
+    fn parameters_at_once() {
+        let params = |names: &[&str], value: f32| {
+            let mut params = Params::new();
+            for name in names {
+                params.register(*name, Var::new(&[0.0, value], &Device::Cpu).unwrap()).unwrap();
+            }
+            params
+        };
+        let (a, b) = (params(&["w", "b"], 1.0), params(&["w", "b"], 1.5));
+        assert!(parameters("same", &a, &a, 0.0).is_ok());
+        let message = |a, b| parameters("same", a, b, 0.1).unwrap_err().to_string();
+        assert!(message(&a, &b).starts_with("same: w: element 1 is 1.000000, expected 1.500000"));
+        assert_eq!(message(&a, &params(&["w"], 1.0)), "same: expected the parameters w, got w, b");
     }
 }

@@ -14,6 +14,7 @@
 
 pub mod check;
 pub mod data;
+pub mod exercises;
 
 use candle_core::Device;
 

@@ -108,6 +108,21 @@ impl Figure {
         all
     }
 
+    /// What the figure shows, for readers who cannot see it: a sentence that states the finding, in place of one made of titles and labels.
+    ///
+    /// ```
+    /// use vae_core::viz::Plot;
+    ///
+    /// let plot = Plot::new("Training", "epoch", "ELBO").line("train", [(1, -180.), (2, -140.), (3, -128.)]);
+    /// let figure = plot.alt("The ELBO rises steeply at first and then ever more slowly, to −128 nats.");
+    /// assert!(figure.to_html().starts_with("<img alt=\"The ELBO rises steeply"));
+    /// ```
+    #[must_use]
+    pub fn alt(mut self, finding: impl Into<String>) -> Self {
+        self.alt = finding.into();
+        self
+    }
+
     /// The figure as an SVG document.
     pub fn to_svg(&self) -> String {
         let (width, height) =
@@ -192,7 +207,7 @@ impl Figure {
             all.width = all.width.max(x + cell_width);
             all.height = all.height.max(y + cell_height);
         }
-        all.alt = grid.alt();
+        all.alt = grid.content();
         all
     }
 }
@@ -201,7 +216,7 @@ impl From<ImageGrid> for Figure {
     fn from(grid: ImageGrid) -> Self {
         let (width, height) = grid.size();
         match grid.to_png() {
-            Ok(png) => Self { alt: grid.alt(), ..Self::picture(&png, width as f64, height as f64) },
+            Ok(png) => Self { alt: grid.content(), ..Self::picture(&png, width as f64, height as f64) },
             Err(error) => Self::apology("an image grid", &error.to_string()),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use candle_core::{DType, Tensor};
-use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+use image::{ExtendedColorType, ImageEncoder, codecs::png::{CompressionType, FilterType, PngEncoder}};
 
 use super::{
     Figure,
@@ -156,8 +156,8 @@ impl ImageGrid {
         (self.columns * cell_width + self.separator, rows * cell_height + self.separator)
     }
 
-    /// What the grid shows, for readers who cannot see it.
-    pub(super) fn alt(&self) -> String {
+    /// What the grid holds, where nobody has said what it shows.
+    pub(super) fn content(&self) -> String {
         if self.len() == 1 { "an image".into() } else { format!("{} images", self.len()) }
     }
 
@@ -198,12 +198,18 @@ impl ImageGrid {
         (width, height, out.into_flattened())
     }
 
-    /// The picture as a PNG file's bytes.
+    /// The picture as a PNG file's bytes; one byte a pixel where all are grey, which makes it a third as large.
     pub(super) fn to_png(&self) -> Result<Vec<u8>> {
         let (width, height, pixels) = self.draw();
+        let grey = pixels.as_chunks::<3>().0.iter().all(|[r, g, b]| r == g && g == b);
+        let (pixels, color) = if grey {
+            (pixels.into_iter().step_by(3).collect(), ExtendedColorType::L8)
+        } else {
+            (pixels, ExtendedColorType::Rgb8)
+        };
         let mut png = Vec::new();
-        PngEncoder::new(&mut png)
-            .write_image(&pixels, width as u32, height as u32, ExtendedColorType::Rgb8)
+        PngEncoder::new_with_quality(&mut png, CompressionType::Default, FilterType::Adaptive)
+            .write_image(&pixels, width as u32, height as u32, color)
             .map_err(|error| Error::argument(format!("a grid of {width} × {height} pixels as PNG: {error}")))?;
         Ok(png)
     }
@@ -221,6 +227,11 @@ impl ImageGrid {
             "svg" => Figure::from(self.clone()).save(path),
             _ => Err(Error::file(path, "an image grid is saved as .png or .svg; give the name one of these endings")),
         }
+    }
+
+    /// The grid as a figure that says `finding` to readers who cannot see it; see [`Figure::alt`].
+    pub fn alt(self, finding: impl Into<String>) -> Figure {
+        Figure::from(self).alt(finding)
     }
 
     /// The grid under a title, as a figure.

@@ -76,6 +76,11 @@ impl Heatmap {
         if low.is_finite() && high.is_finite() && high / 2.0 > low / 2.0 { (low, high) } else { (0.0, 1.0) }
     }
 
+    /// The map as a figure that says `finding` to readers who cannot see it; see [`Figure::alt`].
+    pub fn alt(&self, finding: impl Into<String>) -> Figure {
+        self.to_figure().alt(finding)
+    }
+
     /// The map as a figure, to be laid out with others.
     pub fn to_figure(&self) -> Figure {
         let columns = self.rows.iter().map(|row| row.1.len()).chain([self.columns.len()]).max().unwrap_or(0);

@@ -1,6 +1,7 @@
 //! Curves, points, bands and histograms over labelled axes.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use candle_core::{DType, Tensor};
@@ -153,6 +154,26 @@ impl Plot {
         self.push(label, Mark::Line, pairs(points))
     }
 
+    /// The curve of `f` between two x, ends included: 201 points at equal distances; at equal ratios where [`log_x`](Self::log_x) was
+    /// called before and both x are positive.
+    ///
+    /// ```
+    /// use vae_core::viz::Plot;
+    ///
+    /// let plot = Plot::new("A parabola", "z", "f(z)").function("z²", -2.0..=2.0, |z| z * z);
+    /// assert!(plot.to_figure().to_svg().contains(">z²</text>"));
+    /// ```
+    pub fn function(self, label: impl Into<String>, x: RangeInclusive<f64>, f: impl Fn(f64) -> f64) -> Self {
+        const STEPS: u16 = 200;
+        let (from, to) = x.into_inner();
+        let ratios = self.log_x && from > 0.0 && to > 0.0;
+        let at = |i: u16| {
+            let t = f64::from(i) / f64::from(STEPS);
+            if ratios { from.powf(1.0 - t) * to.powf(t) } else { from * (1.0 - t) + to * t }
+        };
+        self.line(label, (0..=STEPS).map(at).map(|x| (x, f(x))))
+    }
+
     /// A dot at each of `points` (x, y).
     pub fn points(self, label: impl Into<String>, points: impl IntoIterator<Item = impl Point>) -> Self {
         self.push(label, Mark::Points, pairs(points))
@@ -238,6 +259,11 @@ impl Plot {
             self.series.push(Series { label: name, mark, data, color: category(i) });
         }
         Ok(self)
+    }
+
+    /// The plot as a figure that says `finding` to readers who cannot see it; see [`Figure::alt`].
+    pub fn alt(&self, finding: impl Into<String>) -> Figure {
+        self.to_figure().alt(finding)
     }
 
     /// The plot as a figure, to be laid out with others.

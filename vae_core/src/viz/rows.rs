@@ -73,6 +73,11 @@ impl Rows {
         self
     }
 
+    /// The rows as a figure that says `finding` to readers who cannot see it; see [`Figure::alt`].
+    pub fn alt(&self, finding: impl Into<String>) -> Figure {
+        self.to_figure().alt(finding)
+    }
+
     /// The rows as a figure, to be laid out with others.
     pub fn to_figure(&self) -> Figure {
         // One factor for all rows, so that columns align.
@@ -108,7 +113,7 @@ impl Rows {
             all.height = y + 6.0 + height;
         }
         all.alt =
-            self.rows.iter().map(|(title, grid)| format!("{title}: {}", grid.alt())).collect::<Vec<_>>().join("; ");
+            self.rows.iter().map(|(title, grid)| format!("{title}: {}", grid.content())).collect::<Vec<_>>().join("; ");
         if self.title.is_empty() { all } else { all.title(&self.title) }
     }
 
