@@ -4,7 +4,7 @@ use super::Plot;
 use crate::eval::Ranking;
 
 impl Plot {
-    /// The ROC curves of several scores, each with its AUROC in the legend, and the diagonal of guessing.
+    /// The ROC curves of several scores, each with its AUROC in the legend, and the diagonal of guessing, dashed.
     ///
     /// ```
     /// use vae_core::{eval::Ranking, viz::Plot};
@@ -23,6 +23,6 @@ impl Plot {
             let points = ranking.roc().into_iter().map(|point| (point.false_positive_rate, point.true_positive_rate));
             plot = plot.line(format!("{} {:.3}", name.as_ref(), ranking.auroc()), points);
         }
-        plot.line("guessing 0.500", [(0.0, 0.0), (1.0, 1.0)])
+        plot.guess("guessing 0.500", [(0.0, 0.0), (1.0, 1.0)])
     }
 }
