@@ -64,9 +64,6 @@ struct Arguments {
     /// Train on the images of this label alone, to tell it from the others afterwards: see the example `anomaly`.
     #[arg(long, value_name = "LABEL")]
     only: Option<u32>,
-    /// Train on the images of all labels but this one.
-    #[arg(long, value_name = "LABEL", conflicts_with = "only")]
-    except: Option<u32>,
     /// How often every training image is seen.
     #[arg(long, default_value_t = 10, value_parser = positive)]
     epochs: usize,
@@ -358,9 +355,9 @@ fn pictures(arguments: &Arguments) -> Result<Option<FolderConfig>> {
             "--size and --grey are for folders of pictures; {name} is a set of 1×28×28"
         )));
     }
-    if !is_set && (arguments.only.is_some() || arguments.except.is_some()) {
+    if !is_set && arguments.only.is_some() {
         return Err(Error::Argument(
-            "--only and --except are for sets; of a folder of pictures, name the sub-folder of one class".into(),
+            "--only is for sets; of a folder of pictures, name the sub-folder of one class".into(),
         ));
     }
     if !is_set && !Path::new(name).exists() {
@@ -385,9 +382,6 @@ fn sets(arguments: &Arguments, device: &Device) -> Result<Sets> {
         let Dataset { mut train, mut test, .. } = data::load(&arguments.data, device)?.rehearsal(2_000, 500);
         if let Some(label) = arguments.only {
             (train, test) = (train.of_class(label), test.of_class(label));
-        }
-        if let Some(label) = arguments.except {
-            (train, test) = (without(&train, label)?, without(&test, label)?);
         }
         let shown = test.take(1_000);
         return Ok(Sets { train: Box::new(train), test: Box::new(test), shown });
@@ -533,12 +527,6 @@ fn train(
     ImageGrid::new(&samples)?.columns(4).save(folder.join("samples.png"))?;
     println!("checkpoints, history and figures are in {}", folder.display());
     Ok(())
-}
-
-/// The images of all labels but this one.
-fn without(images: &Images, label: u32) -> Result<Images> {
-    let others = images.labels().iter().enumerate().filter(|(_, other)| **other != label);
-    images.select(&others.map(|(index, _)| index).collect::<Vec<_>>())
 }
 
 /// The model of what is known of these images, which is the model itself unless it is conditional.
