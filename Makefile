@@ -56,9 +56,9 @@ setup: $(STAMPS)/warm ## environment, kernel, warm build and data; quick when th
 lab: $(STAMPS)/warm $(STAMPS)/data-tried ## JupyterLab on notebooks/; LAB_ARGS="--no-browser --port 8888" passes arguments on
 	$(WITH_CUDA) $(BIN)/jupyter-lab --notebook-dir=$(LAB_DIR) --KernelSpecManager.ensure_native_kernel=False $(LAB_ARGS)
 
-run: $(STAMPS)/warm ## one notebook without a browser: NB=path.ipynb [VAE_FAST=1] [TIMEOUT=seconds] [INPLACE=1]
+run: $(STAMPS)/warm ## one notebook without a browser: NB=path.ipynb [VAE_FAST=1] [TIMEOUT=seconds] [INPLACE=1 [FORCE=1]]
 	@test -n "$(NB)" || { echo "which notebook? make run NB=notebooks/00_start_here.ipynb"; exit 2; }
-	@$(WITH_CUDA) $(BIN)/python tools/run_notebook.py --timeout $(TIMEOUT) $(if $(INPLACE),--inplace) "$(NB)"
+	@$(WITH_CUDA) $(BIN)/python tools/run_notebook.py --timeout $(TIMEOUT) $(if $(INPLACE),--inplace) $(if $(FORCE),--force) "$(NB)"
 
 test: export VAE_FAST = 1
 test: tests ## Rust tests, tests of the tools, and every notebook with VAE_FAST=1

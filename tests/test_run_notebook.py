@@ -6,6 +6,7 @@ import sys
 
 import nbformat
 import pytest
+import run_notebook
 from run_notebook import MUST_FAIL, OUTPUT, CellFailure, new_client, run_cell
 
 
@@ -79,9 +80,9 @@ def test_a_notebook_with_a_panic_in_the_middle(write_notebook):
 
 
 def test_a_good_notebook_outside_the_repository(write_notebook, tmp_path):
-    """It runs in its own folder; with --inplace its outputs are in it, without paths or time stamps of this machine."""
+    """It runs in its own folder; with --inplace its outputs are in it, and seconds, without paths or time stamps of this machine."""
     path = write_notebook("good", 'println!("in {}", std::env::current_dir()?.display());', "40 + 2")
-    run = run_script(path, "--inplace")
+    run = run_script(path, "--inplace", "--force")
     assert run.returncode == 0, run.stdout
     assert f"| in {tmp_path}" in run.stdout
     executed = nbformat.read(path, as_version=4)
@@ -89,6 +90,7 @@ def test_a_good_notebook_outside_the_repository(write_notebook, tmp_path):
     assert [cell.execution_count for cell in executed.cells] == [1, 2]
     assert set(executed.metadata) == {"kernelspec", "language_info"}
     assert all("execution" not in cell.metadata for cell in executed.cells)
+    assert all(0.0 < cell.metadata["vae"]["seconds"] < 120.0 for cell in executed.cells)
     assert (OUTPUT / "good.ipynb").exists() and "42" in (OUTPUT / "good.html").read_text()
 
 
@@ -105,7 +107,28 @@ def test_a_cell_that_no_longer_prints_what_is_committed(write_notebook):
     assert run.returncode != 0
     assert "cell [2] failed" in run.stdout and "cell [1] failed" not in run.stdout
     assert "expected: y = 0.021\ngot:      y = 0.020" in run.stdout
-    assert run_script(path, "--inplace").returncode == 0
-    assert nbformat.read(path, as_version=4).cells[1].metadata["vae"] == {"repeats": 1e-6}
+    assert run_script(path, "--inplace", "--force").returncode == 0
+    assert nbformat.read(path, as_version=4).cells[1].metadata["vae"]["repeats"] == 1e-6
     again = run_script(path)
     assert again.returncode == 0, again.stdout
+
+
+def test_a_busy_machine_is_refused(write_notebook, monkeypatch, capsys):
+    """Outputs to be committed wait for an idle machine, and not for ever; the notebook is left alone."""
+    path = write_notebook("busy", "40 + 2")
+    source = path.read_text()
+    monkeypatch.setattr(sys, "argv", ["run_notebook.py", "--inplace", str(path)])
+    monkeypatch.setattr(run_notebook.os, "getloadavg", lambda: (99.0, 0.0, 0.0))
+    monkeypatch.setattr(run_notebook.time, "sleep", lambda _: None)
+    with pytest.raises(SystemExit, match="the load of this machine is 99.0.*--force"):
+        run_notebook.main()
+    assert "waiting for the load to fall" in capsys.readouterr().out and path.read_text() == source
+
+
+def test_an_idle_machine_is_waited_for(monkeypatch):
+    """A load that falls in time, as after the run of another page, is no reason to refuse."""
+    loads = iter([99.0, 50.0, 0.1])
+    monkeypatch.setattr(run_notebook.os, "getloadavg", lambda: (next(loads), 0.0, 0.0))
+    monkeypatch.setattr(run_notebook.time, "sleep", lambda _: None)
+    run_notebook.wait_until_idle()
+    assert next(loads, None) is None

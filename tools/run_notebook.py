@@ -11,13 +11,12 @@ A cell with {"vae": {"repeats": 1e-6}} in its metadata must print what is commit
 (see repeated_outputs.py), or it fails too.
 
 Each executed notebook and its HTML page go to `target/notebooks/`; the source is left alone, unless --inplace is given, which
-writes new outputs and so compares none.
+writes new outputs and so compares none. It also keeps the seconds that each cell took, {"vae": {"seconds": 1.2}}, which the
+tests hold against the time that the page states; on a machine that has other work it refuses, unless --force is given.
 """
 
 import argparse
-import contextlib
 import os
-import queue
 import re
 import signal
 import subprocess
@@ -28,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
+from kernel_session import LATE_OUTPUT_SECONDS, PatientClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from repeated_outputs import difference, tolerance_of
@@ -42,12 +41,12 @@ ALLOW_STDERR = "allow-stderr"
 CARGO_PROGRESS = re.compile(r"\s*(Compiling|Checking|Fresh|Finished|Updating|Locking|Adding|Download(ing|ed)|Blocking)\b")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
-# stderr reaches us through a thread of its own in the kernel and may come after the cell is declared done.
-LATE_OUTPUT_SECONDS = 0.15
+BUSY = 0.7  # load for each core
+SETTLING_SECONDS = 120  # the load is a mean over the last minute, in which perhaps another page was run
 
 
-class StreamingClient(NotebookClient):
-    """An nbclient that shows what a cell prints while the cell runs."""
+class StreamingClient(PatientClient):
+    """A client that shows what a cell prints while the cell runs."""
 
     def process_message(self, msg, cell, cell_index):
         if msg["msg_type"] == "stream":
@@ -59,14 +58,6 @@ class StreamingClient(NotebookClient):
         elif msg["msg_type"] == "error":
             show(msg["content"]["evalue"])
         return super().process_message(msg, cell, cell_index)
-
-    async def take_late_output(self, cell, cell_index, **_):
-        """Take in what the kernel sends about a cell shortly after it has declared it done."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                message = await self.kc.iopub_channel.get_msg(timeout=LATE_OUTPUT_SECONDS)
-                if message["msg_type"] == "stream":
-                    self.process_message(message, cell, cell_index)
 
 
 @dataclass
@@ -117,7 +108,7 @@ def run_cell(client: StreamingClient, cell, index: int, number: int) -> None:
 
 def new_client(notebook, folder: Path, timeout: int) -> StreamingClient:
     """A client that runs the cells of `notebook` as if it lay in `folder`."""
-    client = StreamingClient(
+    return StreamingClient(
         notebook,
         kernel_name="rust",
         timeout=timeout,
@@ -127,8 +118,6 @@ def new_client(notebook, folder: Path, timeout: int) -> StreamingClient:
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
     )
-    client.on_cell_executed = client.take_late_output
-    return client
 
 
 def check_repetition(cell, committed, number: int) -> None:
@@ -158,7 +147,23 @@ def run_cells(notebook, folder: Path, timeout: int, compare: bool) -> None:
             run_cell(client, cell, index, number)
             if compare:
                 check_repetition(cell, committed[index], number)
-            print(f"[{number:2}/{len(cells)}] {time.time() - started:.1f} s", flush=True)
+            seconds = max(time.time() - started - LATE_OUTPUT_SECONDS, 0.0)
+            cell.metadata["vae"] = cell.metadata.get("vae", {}) | {"seconds": round(seconds, 1)}
+            print(f"[{number:2}/{len(cells)}] {seconds:.1f} s", flush=True)
+
+
+def wait_until_idle() -> None:
+    """Return once the machine has nothing else to do; exit with a message when it goes on having."""
+    limit, patience = BUSY * (os.cpu_count() or 1), SETTLING_SECONDS
+    while (load := os.getloadavg()[0]) > limit:
+        if patience <= 0:
+            raise SystemExit(
+                f"the load of this machine is {load:.1f}, above {limit:.1f} ({BUSY} for each core): times and outputs that are "
+                "committed come from an idle one. Wait, or write them all the same with --force (make run INPLACE=1 FORCE=1)"
+            )
+        print(f"waiting for the load to fall: {load:.1f}, expected {limit:.1f} or less", flush=True)
+        time.sleep(10)
+        patience -= 10
 
 
 def tidy(notebook) -> None:
@@ -254,10 +259,13 @@ def main() -> None:
     parser.add_argument("--timeout", type=int, default=1800, help="seconds for one cell (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="notebooks that run at once (default: %(default)s)")
     parser.add_argument("--inplace", action="store_true", help="write the outputs into the notebook itself")
+    parser.add_argument("--force", action="store_true", help="with --inplace: on a busy machine too")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # leave no kernel behind
     if missing := [str(path) for path in arguments.notebooks if not path.is_file()]:
         raise SystemExit(f"no such notebook: {', '.join(missing)}")
+    if arguments.inplace and not arguments.force:
+        wait_until_idle()
     if len(arguments.notebooks) == 1:
         run_one(arguments.notebooks[0], arguments.timeout, arguments.inplace)
     elif arguments.inplace:

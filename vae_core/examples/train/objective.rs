@@ -53,7 +53,7 @@ pub(crate) struct Options {
     #[arg(long, allow_negative_numbers = true)]
     cycle_epochs: Option<f64>,
     /// How many draws a step makes of each image's code [default: 1; 5 for iwae and dreg].
-    #[arg(long, value_parser = crate::positive)]
+    #[arg(long, value_parser = super::arguments::positive)]
     samples: Option<usize>,
     /// For free-bits how many nats of each dimension's KL cost nothing [default: 0.25].
     #[arg(long, allow_negative_numbers = true)]
@@ -75,7 +75,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum)]
     sampling: Option<How>,
     /// For factor the widths of the discriminator's hidden layers, separated by commas [default: 256,256,256].
-    #[arg(long, value_delimiter = ',', value_parser = crate::positive)]
+    #[arg(long, value_delimiter = ',', value_parser = super::arguments::positive)]
     discriminator: Option<Vec<usize>>,
 }
 
