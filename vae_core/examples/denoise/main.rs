@@ -122,6 +122,9 @@ impl Objective for AnyOf {
     }
 }
 
+/// Of each group and row, the numbers of the seeds by model.
+type Numbers = BTreeMap<(String, String), BTreeMap<String, Vec<f64>>>;
+
 /// What came of a model and a seed: numbers by group and row.
 #[derive(Serialize, Deserialize)]
 struct Outcome {
@@ -142,8 +145,7 @@ fn main() -> std::process::ExitCode {
 fn run(arguments: &Arguments) -> Result<()> {
     let device = best_device()?;
     let set = data::load(&arguments.settings.data, &device)?;
-    // Of each group and row, the numbers of the seeds by model.
-    let mut all: BTreeMap<(String, String), BTreeMap<String, Vec<f64>>> = BTreeMap::new();
+    let mut all = Numbers::new();
     for seed in 1..=arguments.seeds {
         for model in &arguments.models {
             let folder = arguments.out.join(format!("{}-{seed}", model.to_string().replace(':', "-")));
@@ -155,8 +157,24 @@ fn run(arguments: &Arguments) -> Result<()> {
             }
         }
     }
+    println!("{}", markdown(&arguments.models, &all)?);
     let Some(path) = &arguments.json else { return Ok(()) };
     shared::write(path, &tables(arguments, &all)?)
+}
+
+/// The PSNRs as a table in Markdown, mean ± standard error over seeds.
+fn markdown(models: &[Model], all: &Numbers) -> Result<String> {
+    let names: Vec<String> = models.iter().map(Model::to_string).collect();
+    let mut lines = vec![format!("| PSNR in dB | {} |", names.join(" | ")), format!("|---{}|", "|---".repeat(names.len()))];
+    for kind in KINDS {
+        let columns = all.get(&("PSNR".to_string(), kind.to_string()));
+        let text = |name: &String| -> Result<String> {
+            let numbers = columns.and_then(|columns| columns.get(name));
+            numbers.map_or(Ok(String::new()), |numbers| Ok(cell(numbers)?["text"].as_str().unwrap_or_default().into()))
+        };
+        lines.push(format!("| {kind} | {} |", names.iter().map(text).collect::<Result<Vec<_>>>()?.join(" | ")));
+    }
+    Ok(lines.join("\n"))
 }
 
 /// What came of a model and a seed: read where it is done, else trained and measured.
@@ -221,7 +239,7 @@ fn row_has_no_model(group: &str) -> bool {
 }
 
 /// All tables as JSON, a row a line: groups, rows, and in the cells means over seeds with standard errors.
-fn tables(arguments: &Arguments, all: &BTreeMap<(String, String), BTreeMap<String, Vec<f64>>>) -> Result<String> {
+fn tables(arguments: &Arguments, all: &Numbers) -> Result<String> {
     let mut rows = vec![];
     let order = |row: &str| KINDS.iter().position(|kind| *kind == row).unwrap_or(KINDS.len());
     let mut keys: Vec<_> = all.keys().filter(|key| !row_has_no_model(&key.0)).collect();
