@@ -6,7 +6,8 @@ use vae_core::{
     candle::{DType, Device, Tensor},
     data::{Data, Images},
     eval::{
-        Better, Panel, PanelConfig, Pca, Ranking, Scoreboard, excess_map, nearest, neighbour_map, pixel_distances, pixel_ranking,
+        Better, Panel, PanelConfig, Pca, Ranking, Scoreboard, excess_map, nearest, neighbour_map, pixel_distances,
+        pixel_ranking,
     },
     models::{MlpVae, MlpVaeConfig, Vae},
     random::Random,
@@ -139,7 +140,13 @@ fn pixels_pair_by_pair() {
     let (mut right, mut pairs) = (0.0, 0.0);
     for a in side(1.0) {
         for n in side(0.0) {
-            right += if a > n { 1.0 } else if a == n { 0.5 } else { 0.0 };
+            right += if a > n {
+                1.0
+            } else if a == n {
+                0.5
+            } else {
+                0.0
+            };
             pairs += 1.0;
         }
     }
@@ -243,7 +250,10 @@ fn boards() {
         "published": {"text": "86"}}}, {"label": "bag", "group": "garments", "cells": {"KL": {"mean": 0.6}}}]}"#;
     std::fs::write(&path, text).unwrap();
     let read = Scoreboard::read(&path).unwrap();
-    assert_eq!((read.made.as_str(), read.rows(), read.columns()), ("Made by hand.", vec!["3".into(), "bag".into()], vec!["KL".into()]));
+    assert_eq!(
+        (read.made.as_str(), read.rows(), read.columns()),
+        ("Made by hand.", vec!["3".into(), "bag".into()], vec!["KL".into()])
+    );
     assert_eq!(read.group("digits").unwrap().cell("3", "KL").unwrap().to_string(), "0.700 ± 0.100");
     assert!(read.group("shoes").unwrap_err().to_string().contains(r#"expected one of ["digits", "garments"]"#));
     std::fs::write(&path, "{}").unwrap();

@@ -107,7 +107,10 @@ impl Mixed {
     /// Those of `images` that are normal and the others; or all of them, normal, and `strange`.
     fn of(images: &Images, is_normal: impl Fn(u32) -> bool, strange: Option<&Images>) -> Result<Self> {
         let Some(strange) = strange else {
-            return Ok(Self { normal: images.labels().iter().map(|label| is_normal(*label)).collect(), images: images.clone() });
+            return Ok(Self {
+                normal: images.labels().iter().map(|label| is_normal(*label)).collect(),
+                images: images.clone(),
+            });
         };
         let normal = [vec![true; images.len()], vec![false; strange.len()]].concat();
         let pixels = [images.bytes(), strange.bytes()].concat();
@@ -145,8 +148,9 @@ fn run(arguments: &Arguments) -> Result<()> {
                 .into(),
         ));
     }
-    let is_normal =
-        |label: u32| trained.only.is_none_or(|only| label == only) && trained.except.is_none_or(|except| label != except);
+    let is_normal = |label: u32| {
+        trained.only.is_none_or(|only| label == only) && trained.except.is_none_or(|except| label != except)
+    };
     let pick = |images: &Images, wanted: &dyn Fn(u32) -> bool| {
         let labels = images.labels().iter().enumerate();
         images.select(&labels.filter(|(_, label)| wanted(**label)).map(|(index, _)| index).collect::<Vec<_>>())
@@ -156,8 +160,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     // As in training: the images that the model was trained on, and those held out.
     let train = set.clone().rehearsal(2_000, 500).train;
     let normal = pick(&train, &is_normal)?;
-    let (known, held_out) =
-        normal.split(trained.validation.unwrap_or((normal.len() / 10).min(5_000)), trained.seed)?;
+    let (known, held_out) = normal.split(trained.validation.unwrap_or((normal.len() / 10).min(5_000)), trained.seed)?;
     let known = known.take(arguments.known);
     let config = PanelConfig { samples: arguments.samples, seed: arguments.seed, ..Default::default() };
     let panel = Panel::new(&*vae, &known, &held_out, config)?;

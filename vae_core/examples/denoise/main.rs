@@ -31,8 +31,18 @@ const MIXED: [Corruption; 4] = [
 ];
 /// What all models are measured on.
 const KINDS: [&str; 12] = [
-    "gaussian:0.0", "gaussian:0.1", "gaussian:0.2", "gaussian:0.4", "gaussian:0.8", "salt-and-pepper:0.1",
-    "salt-and-pepper:0.3", "mask:6", "mask:10", "blur:0.5", "blur:1.0", "blur:2.0",
+    "gaussian:0.0",
+    "gaussian:0.1",
+    "gaussian:0.2",
+    "gaussian:0.4",
+    "gaussian:0.8",
+    "salt-and-pepper:0.1",
+    "salt-and-pepper:0.3",
+    "mask:6",
+    "mask:10",
+    "blur:0.5",
+    "blur:1.0",
+    "blur:2.0",
 ];
 /// Draws of the posterior whose mean is measured too.
 const DRAWS: usize = 16;
@@ -41,7 +51,11 @@ const DRAWS: usize = 16;
 #[derive(Parser)]
 struct Arguments {
     /// Models: `gaussian` or `mixed`, and the weight of the KL, separated by commas.
-    #[arg(long, value_delimiter = ',', default_value = "gaussian:0,gaussian:0.1,gaussian:0.3,gaussian:1,gaussian:3,mixed:0,mixed:1")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "gaussian:0,gaussian:0.1,gaussian:0.3,gaussian:1,gaussian:3,mixed:0,mixed:1"
+    )]
     models: Vec<Model>,
     /// How many seeds of each model, from 1 on.
     #[arg(long, default_value_t = 3)]
@@ -96,7 +110,8 @@ impl FromStr for Model {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || format!("the model {text:?}: expected gaussian:1 or mixed:1, with the weight of the KL, 0 or more");
+        let expected =
+            || format!("the model {text:?}: expected gaussian:1 or mixed:1, with the weight of the KL, 0 or more");
         let (kind, beta) = text.split_once(':').ok_or_else(expected)?;
         let mixed = match kind {
             "gaussian" => false,
@@ -165,7 +180,8 @@ fn run(arguments: &Arguments) -> Result<()> {
 /// The PSNRs as a table in Markdown, mean ± standard error over seeds.
 fn markdown(models: &[Model], all: &Numbers) -> Result<String> {
     let names: Vec<String> = models.iter().map(Model::to_string).collect();
-    let mut lines = vec![format!("| PSNR in dB | {} |", names.join(" | ")), format!("|---{}|", "|---".repeat(names.len()))];
+    let mut lines =
+        vec![format!("| PSNR in dB | {} |", names.join(" | ")), format!("|---{}|", "|---".repeat(names.len()))];
     for kind in KINDS {
         let columns = all.get(&("PSNR".to_string(), kind.to_string()));
         let text = |name: &String| -> Result<String> {
@@ -218,7 +234,9 @@ fn measured(
     let mut numbers: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
     for (measure, board) in [("PSNR", psnr), ("SSIM", ssim)] {
         for row in board.rows() {
-            for (column, group) in [("mean", ""), ("draws", ", mean of draws"), ("noisy", ", noisy"), ("median filter", ", median filter")] {
+            for (column, group) in
+                [("mean", ""), ("draws", ", mean of draws"), ("noisy", ", noisy"), ("median filter", ", median filter")]
+            {
                 let number = board.cell(&row, column)?.mean();
                 // JSON has no infinity: what is equal to its original has no PSNR.
                 if number.is_finite() {
@@ -266,7 +284,10 @@ fn tables(arguments: &Arguments, all: &Numbers) -> Result<String> {
     });
     let (made, settings) = (json!(made), json!(arguments.settings));
     let seeds = arguments.seeds;
-    Ok(format!("{{\"made\": {made}, \"settings\": {settings}, \"seeds\": {seeds}, \"rows\": [\n{}\n]}}", rows.join(",\n")))
+    Ok(format!(
+        "{{\"made\": {made}, \"settings\": {settings}, \"seeds\": {seeds}, \"rows\": [\n{}\n]}}",
+        rows.join(",\n")
+    ))
 }
 
 fn cell(numbers: &[f64]) -> Result<Value> {

@@ -123,12 +123,16 @@ mod tests {
         for defect in [Defect::Spot { radius: 3 }, Defect::Scratch { length: 9 }] {
             let (y, mask) = defect.apply(&x, &mut Random::new(3)).unwrap();
             let change = (&y - &x).unwrap().abs().unwrap();
-            let (change, mask_) = (change.flatten_all().unwrap().to_vec1::<f32>().unwrap(), mask.broadcast_as(x.shape()).unwrap());
+            let (change, mask_) =
+                (change.flatten_all().unwrap().to_vec1::<f32>().unwrap(), mask.broadcast_as(x.shape()).unwrap());
             for (change, inside) in change.iter().zip(mask_.flatten_all().unwrap().to_vec1::<f32>().unwrap()) {
                 assert!(if inside == 1.0 { *change >= 0.5 } else { *change == 0.0 });
             }
             let again = defect.apply(&x, &mut Random::new(3)).unwrap().1;
-            assert_eq!(again.flatten_all().unwrap().to_vec1::<f32>().unwrap(), mask.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+            assert_eq!(
+                again.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+                mask.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+            );
         }
     }
 
@@ -148,10 +152,16 @@ mod tests {
     #[test]
     fn refusals() {
         let message = |defect: Defect, x: &Tensor| defect.apply(x, &mut Random::new(1)).unwrap_err().to_string();
-        assert_eq!(message(Defect::Spot { radius: 0 }, &images(1)), "Spot { radius: 0 } in images of 20×24: expected 1 to 19");
+        assert_eq!(
+            message(Defect::Spot { radius: 0 }, &images(1)),
+            "Spot { radius: 0 } in images of 20×24: expected 1 to 19"
+        );
         assert!(message(Defect::Scratch { length: 20 }, &images(1)).contains("expected 1 to 19"));
         let black = images(2).zeros_like().unwrap();
         assert!(message(Defect::Spot { radius: 2 }, &black).starts_with("image 0 has no pixel above 0.25"));
-        assert!(message(Defect::Spot { radius: 2 }, &black.flatten_all().unwrap()).contains("(batch, channels, height, width)"));
+        assert!(
+            message(Defect::Spot { radius: 2 }, &black.flatten_all().unwrap())
+                .contains("(batch, channels, height, width)")
+        );
     }
 }

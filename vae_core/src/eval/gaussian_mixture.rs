@@ -81,7 +81,8 @@ impl GaussianMixture {
             }
             before = now;
             let step = |k: usize| {
-                let shares: Vec<f64> = joint.iter().zip(&totals).map(|(terms, total)| (terms[k] - total).exp()).collect();
+                let shares: Vec<f64> =
+                    joint.iter().zip(&totals).map(|(terms, total)| (terms[k] - total).exp()).collect();
                 let weight = shares.iter().sum::<f64>();
                 // A component that no code is near stays where it is.
                 if weight < 1e-6 {
@@ -199,7 +200,8 @@ fn cholesky(mut matrix: Vec<f64>, width: usize) -> Vec<f64> {
         for j in 0..=i {
             let known: f64 = (0..j).map(|k| matrix[i * width + k] * matrix[j * width + k]).sum();
             let rest = matrix[i * width + j] - known;
-            matrix[i * width + j] = if i == j { rest.max(f64::MIN_POSITIVE).sqrt() } else { rest / matrix[j * width + j] };
+            matrix[i * width + j] =
+                if i == j { rest.max(f64::MIN_POSITIVE).sqrt() } else { rest / matrix[j * width + j] };
         }
         matrix[i * width + i + 1..(i + 1) * width].fill(0.0);
     }
@@ -229,7 +231,11 @@ fn far_apart(rows: &[Vec<f64>], count: usize, seed: u64) -> Vec<Vec<f64>> {
 
 fn log_sum(terms: &[f64]) -> f64 {
     let largest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if largest == f64::NEG_INFINITY { largest } else { largest + terms.iter().map(|x| (x - largest).exp()).sum::<f64>().ln() }
+    if largest == f64::NEG_INFINITY {
+        largest
+    } else {
+        largest + terms.iter().map(|x| (x - largest).exp()).sum::<f64>().ln()
+    }
 }
 
 #[cfg(test)]
@@ -270,7 +276,8 @@ mod tests {
         let mut parts: Vec<_> = fitted.components.iter().map(|c| (c.log_weight.exp(), c.mean.clone())).collect();
         parts.sort_by(|a, b| a.0.total_cmp(&b.0));
         assert!((parts[0].0 - 0.25).abs() < 0.01 && (parts[0].1[0] - 8.0).abs() < 0.2 && (parts[1].1[0]).abs() < 0.2);
-        let nats = |k| GaussianMixture::fit(&codes, k, 1).unwrap().log_prob(&codes).unwrap().iter().sum::<f64>() / 800.0;
+        let nats =
+            |k| GaussianMixture::fit(&codes, k, 1).unwrap().log_prob(&codes).unwrap().iter().sum::<f64>() / 800.0;
         assert!(nats(2) > nats(1) + 0.5, "{} {}", nats(2), nats(1));
     }
 
@@ -293,7 +300,10 @@ mod tests {
         let point = Tensor::ones((50, 3), DType::F32, &Device::Cpu).unwrap();
         assert!(GaussianMixture::fit(&point, 4, 1).unwrap().log_prob(&point).unwrap().iter().all(|x| !x.is_nan()));
         let message = |codes: &Tensor, k| GaussianMixture::fit(codes, k, 1).unwrap_err().to_string();
-        assert_eq!(message(&point, 0), "a mixture of 0 Gaussians for 50 codes: expected one or more, and fewer than codes");
+        assert_eq!(
+            message(&point, 0),
+            "a mixture of 0 Gaussians for 50 codes: expected one or more, and fewer than codes"
+        );
         assert!(message(&point, 50).contains("50 Gaussians for 50 codes"));
         assert!(message(&(point.clone() * f64::NAN).unwrap(), 1).contains("code 0 is not finite"));
         assert!(message(&point.flatten_all().unwrap(), 1).contains("(codes, latent)"));

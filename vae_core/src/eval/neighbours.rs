@@ -111,7 +111,8 @@ pub fn nearest(known: &dyn Data, new: &dyn Data, neighbours: usize) -> Result<Ve
         // ‖b‖² − 2a·b puts the known images in order; ‖a‖² is the same for all of them.
         let products = rows.matmul(&across)?.to_vec2::<f32>()?;
         let near = |(row, products): (&Vec<f32>, &Vec<f32>)| {
-            let order: Vec<f32> = squares.iter().zip(products).map(|(square, product)| square - 2.0 * product).collect();
+            let order: Vec<f32> =
+                squares.iter().zip(products).map(|(square, product)| square - 2.0 * product).collect();
             let mut places: Vec<usize> = (0..count).collect();
             places.select_nth_unstable_by(neighbours - 1, |&i, &j| order[i].total_cmp(&order[j]));
             places.truncate(neighbours);
@@ -143,7 +144,9 @@ pub(super) fn pixels(data: &dyn Data) -> Result<Tensor> {
     let rows = Tensor::cat(&rows, 0)?;
     // A sum is no number where one of its parts is none.
     match rows.sum(1)?.to_vec1::<f32>()?.iter().position(|sum| !sum.is_finite()) {
-        Some(i) => Err(Error::NotFinite(format!("image {i} has a pixel that is NaN or infinite; look where it comes from"))),
+        Some(i) => {
+            Err(Error::NotFinite(format!("image {i} has a pixel that is NaN or infinite; look where it comes from")))
+        }
         None => Ok(rows),
     }
 }

@@ -57,7 +57,8 @@ impl Stack {
             let Ok((_, _, height, width)) = features.dims4() else { break };
             let middle = features.narrow(2, height / 2, 1)?.narrow(3, width / 2, 1)?.sum_all()?;
             let gradients = middle.backward()?;
-            let unseen = || Error::argument(format!("the features of layer {i} depend on no pixel: is its activation dead?"));
+            let unseen =
+                || Error::argument(format!("the features of layer {i} depend on no pixel: is its activation dead?"));
             let map = gradients.get(&x).ok_or_else(unseen)?.abs()?.sum_keepdim(1)?;
             let map = map.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
             let most = f64::from(map.max_all()?.to_scalar::<f32>()?);

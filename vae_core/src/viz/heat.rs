@@ -123,10 +123,18 @@ impl Heat {
         }
         let [top, wide] = [y, width].map(number);
         let frame = hex(AXIS);
-        out += &format!("<rect x=\"0\" y=\"{top}\" width=\"{wide}\" height=\"10\" fill=\"none\" stroke=\"{frame}\"/>\n");
+        out +=
+            &format!("<rect x=\"0\" y=\"{top}\" width=\"{wide}\" height=\"10\" fill=\"none\" stroke=\"{frame}\"/>\n");
         let digits = if self.most < 0.1 { 3 } else { 2 };
         out += &text::text(0.0, y + 12.0 + SIZE, Anchor::Start, SIZE, "", "0");
-        out += &text::text(width, y + 12.0 + SIZE, Anchor::End, SIZE, "", &format!("{} and more", fixed(self.most, digits)));
+        out += &text::text(
+            width,
+            y + 12.0 + SIZE,
+            Anchor::End,
+            SIZE,
+            "",
+            &format!("{} and more", fixed(self.most, digits)),
+        );
         let faint = format!(" fill=\"{FAINT}\"");
         out += &text::text(width / 2.0, y + 12.0 + SIZE, Anchor::Middle, SIZE, &faint, &self.label);
         (out, 18.0 + SIZE)
@@ -161,7 +169,9 @@ mod tests {
         let heat = Heat::new("l", 2.0);
         let maps = Tensor::new(&[0f32, 1.0, 2.0, 9.0], &Device::Cpu).unwrap().reshape((2, 1, 1, 2)).unwrap();
         let painted: Vec<f32> = heat.paint(&maps).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-        let byte = |image: usize, pixel: usize| [0, 1, 2].map(|c| (painted[(3 * image + c) * 2 + pixel] * 255.0).round() as u8);
+        let byte = |image: usize, pixel: usize| {
+            [0, 1, 2].map(|c| (painted[(3 * image + c) * 2 + pixel] * 255.0).round() as u8)
+        };
         assert_eq!([byte(0, 0), byte(0, 1), byte(1, 0), byte(1, 1)], [SCALE[0], SCALE[2], SCALE[4], SCALE[4]]);
     }
 

@@ -18,7 +18,8 @@ impl Plot {
         title: impl Into<String>,
         rankings: impl IntoIterator<Item = (impl AsRef<str>, &'a Ranking)>,
     ) -> Self {
-        let mut plot = Self::new(title, "share of normal images flagged", "share of anomalous images caught").size(620, 480);
+        let mut plot =
+            Self::new(title, "share of normal images flagged", "share of anomalous images caught").size(620, 480);
         for (name, ranking) in rankings {
             let points = ranking.roc().into_iter().map(|point| (point.false_positive_rate, point.true_positive_rate));
             plot = plot.line(format!("{} {:.3}", name.as_ref(), ranking.auroc()), points);

@@ -12,7 +12,15 @@ pub fn auroc(answer: impl Fn(&[f64], &[f64]) -> f64) {
     ];
     let pairs = |tie: f64| {
         let share = |(normal, strange): &(Vec<f64>, Vec<f64>)| {
-            let pair = |n: &f64, s: &f64| if s > n { 1.0 } else if s == n { tie } else { 0.0 };
+            let pair = |n: &f64, s: &f64| {
+                if s > n {
+                    1.0
+                } else if s == n {
+                    tie
+                } else {
+                    0.0
+                }
+            };
             let sum: f64 = normal.iter().map(|n| strange.iter().map(|s| pair(n, s)).sum::<f64>()).sum();
             sum / (normal.len() * strange.len()) as f64
         };
@@ -23,7 +31,10 @@ pub fn auroc(answer: impl Fn(&[f64], &[f64]) -> f64) {
         .slip("equal scores count half", pairs(0.0))
         .slip("equal scores count half, not whole", pairs(1.0))
         .slip("that is the share of pairs in the wrong order", pairs(0.5).iter().map(|x| 1.0 - x).collect::<Vec<_>>())
-        .check(cases.iter().map(|(normal, strange)| answer(normal, strange)).collect::<Vec<_>>(), right.collect::<Vec<_>>());
+        .check(
+            cases.iter().map(|(normal, strange)| answer(normal, strange)).collect::<Vec<_>>(),
+            right.collect::<Vec<_>>(),
+        );
 }
 
 /// 2 · The share of flagged images that are anomalous: 5 % false alarms, 95 % caught, one image in a thousand anomalous.
@@ -49,7 +60,10 @@ pub fn held_out(answer: f64) {
 pub fn sum_of_two(answer: f64) {
     Exercise::new("AUROC of the sum")
         .slip("that is the AUROC of one of them: the sum knows more", 0.760_25)
-        .slip("that is the chance that at least one of them orders a pair right; it does not say which", 1.0 - 0.239_75f64.powi(2))
+        .slip(
+            "that is the chance that at least one of them orders a pair right; it does not say which",
+            1.0 - 0.239_75f64.powi(2),
+        )
         .slip("the sum is two apart, but its variance is two as well", 0.921_35)
         .within(0.005)
         .check(answer, 0.841_345);

@@ -8,7 +8,10 @@ pub fn psnr(answer: impl Fn(f64) -> f64) {
     Exercise::new("PSNR")
         .slip("decibels are ten times the logarithm to the base 10", errors.map(|e: f64| -10.0 * e.ln()))
         .slip("that is bel; a bel is ten decibels", errors.map(|e: f64| -e.log10()))
-        .slip("twenty times is for the ratio of values; an error that is squared already takes ten", errors.map(|e: f64| -20.0 * e.log10()))
+        .slip(
+            "twenty times is for the ratio of values; an error that is squared already takes ten",
+            errors.map(|e: f64| -20.0 * e.log10()),
+        )
         .check(errors.map(answer), errors.map(|e| -10.0 * e.log10()));
 }
 
@@ -17,7 +20,10 @@ pub fn salt_and_pepper(answer: impl Fn(f64, f64) -> f64) {
     let (xs, share) = ([0.0, 0.25, 0.5, 1.0], 0.3);
     let both = |x: f64| x * x + (1.0 - x) * (1.0 - x);
     Exercise::new("squared error of salt and pepper")
-        .slip("the pixel becomes black in only half of the cases, and white in the other half", xs.map(|x| share * x * x))
+        .slip(
+            "the pixel becomes black in only half of the cases, and white in the other half",
+            xs.map(|x| share * x * x),
+        )
         .slip("each of the two happens to half of the share", xs.map(|x| share * both(x)))
         .slip("that is the absolute error", xs.map(|_| share / 2.0))
         .check(xs.map(|x| answer(x, share)), xs.map(|x| share / 2.0 * both(x)));
@@ -27,7 +33,10 @@ pub fn salt_and_pepper(answer: impl Fn(f64, f64) -> f64) {
 pub fn mean_of_draws(answer: impl Fn(f64, f64) -> f64) {
     let (variance, counts) = (0.06, [1.0, 2.0, 16.0, 1e6]);
     Exercise::new("error of the mean of M draws")
-        .slip("that is how far the mean of the draws is from the posterior's mean; the truth is not there either", counts.map(|m| variance / m))
+        .slip(
+            "that is how far the mean of the draws is from the posterior's mean; the truth is not there either",
+            counts.map(|m| variance / m),
+        )
         .slip("that is the error of the posterior's mean, without the noise of the draws", counts.map(|_| variance))
         .check(counts.map(|m| answer(variance, m)), counts.map(|m| variance * (1.0 + 1.0 / m)));
 }
