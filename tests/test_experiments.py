@@ -190,7 +190,7 @@ def test_killed_half_way_and_run_again(repository, tmp_path):
     the numbers are those of a workflow that nobody disturbed. Once more, and there is nothing to do."""
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
     finish(start(repository, undisturbed))
-    assert len(results(undisturbed)) == 3
+    assert len(results(undisturbed)) == 4
 
     shutil.copytree(undisturbed / "programs", disturbed / "programs")
     workflow = start(repository, disturbed)
