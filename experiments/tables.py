@@ -10,7 +10,7 @@ import math
 from itertools import accumulate
 from pathlib import Path
 
-# The names of eval::Score, and what heads their columns.
+# What eval::Panel asks, and what heads the columns.
 SCORES = {
     "reconstruction-error": "error",
     "relative-error": "relative error",
@@ -18,7 +18,13 @@ SCORES = {
     "negative-elbo": "−ELBO",
     "negative-log-likelihood": "−log p",
     "kl": "KL",
+    "codes": "codes",
+    "relative-error + codes": "relative error + codes",
+    "pca": "PCA",
+    "pixels": "pixels, 3-NN",
 }
+# What else is measured of each: behind the name of the column.
+MEASURES = {"AP": "average_precision", "caught": "caught", "chosen on": "chosen_on"}
 
 
 def mean_error(numbers: list[float]) -> tuple[float, float | None]:
@@ -95,7 +101,7 @@ def likelihood(section: dict, folder: Path) -> list[dict]:
 
 
 def anomaly(section: dict, folder: Path) -> list[dict]:
-    """The AUROC of each score for each run, and their means over the runs."""
+    """The AUROC of each score for each run, its average precision and what it catches, and their means over the runs of a group."""
 
     def measured(there: Path) -> dict:
         return {"scores": {row.pop("score"): row for row in read(there / "anomaly.json")["scores"]}}
@@ -106,24 +112,33 @@ def anomaly(section: dict, folder: Path) -> list[dict]:
             of = [seed["scores"][score] for seed in seeds]
             # Half of a 95 % interval is 1.96 standard errors.
             cells[column] = cell([row["auroc"] for row in of], 3, (of[0]["high"] - of[0]["low"]) / 2 / 1.96)
+            for name, key in MEASURES.items():
+                cells[f"{column}, {name}"] = cell([row[key] for row in of], 3, of[0].get(f"{key}_error"))
         return cells
 
     rows = gathered(section, folder, measured, cells)
-    return [*rows, average(rows)] if len(rows) > 1 else rows
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        row["group"] = section["runs"][row["run"]].get("group", "")
+        groups.setdefault(row["group"], []).append(row)
+    means = [{**average(of_group), "group": name} for name, of_group in groups.items() if len(of_group) > 1]
+    return [*rows, *means]
 
 
 def average(rows: list[dict]) -> dict:
     """Means over the runs, for each seed by itself; of these the mean and standard error."""
     cells = {}
     for score, column in SCORES.items():
-        runs = [[seed["scores"][score]["auroc"] for seed in row["seeds"]] for row in rows]
-        cells[column] = cell([math.fsum(of_seed) / len(rows) for of_seed in zip(*runs)], 3)
+        for name, key in {column: "auroc", **{f"{column}, {name}": key for name, key in MEASURES.items()}}.items():
+            runs = [[seed["scores"][score][key] for seed in row["seeds"]] for row in rows]
+            cells[name] = cell([math.fsum(of_seed) / len(rows) for of_seed in zip(*runs)], 3)
     return {"run": "mean", "label": "mean", "train": "", "cells": cells, "seeds": []}
 
 
 def markdown(rows: list[dict], first: str) -> str:
-    """The table alone; a column that a row does not have is empty there."""
-    columns = list(dict.fromkeys(column for row in rows for column in row["cells"]))
+    """The table alone, without what is behind a comma of a score's name; a column that a row does not have is empty there."""
+    behind = {f"{column}, {name}" for column in SCORES.values() for name in MEASURES}
+    columns = [column for column in dict.fromkeys(column for row in rows for column in row["cells"]) if column not in behind]
     lines = [[first, *columns], ["---"] * (1 + len(columns))]
     lines += [[row["label"], *(row["cells"].get(column, {}).get("text", "") for column in columns)] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

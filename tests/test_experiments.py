@@ -80,11 +80,17 @@ def test_table_of_anomalies(tmp_path):
     """Below the runs their mean, whose error is that of the seeds' means and not of all numbers; one seed has the error over images."""
     for run, aurocs in {"digit-0": [0.9, 0.8], "digit-1": [0.7, 0.8]}.items():
         for seed, auroc in enumerate(aurocs, 1):
-            scores = [{"score": score, "auroc": auroc, "low": auroc - 0.0196, "high": auroc + 0.0196} for score in tables.SCORES]
+            of = {"auroc": auroc, "low": auroc - 0.0196, "high": auroc + 0.0196, "average_precision": auroc / 2, "caught": 0.5, "chosen_on": 1}
+            scores = [{"score": score, **of, "average_precision_error": 0.02} for score in tables.SCORES]
             seed_folder(tmp_path / run / str(seed), anomaly={"scores": scores})
     rows = tables.anomaly({"seeds": [1, 2], "runs": {"digit-0": {}, "digit-1": {}}}, tmp_path)
     assert [row["cells"]["KL"]["text"] for row in rows] == ["0.850 ± 0.050", "0.750 ± 0.050", "0.800 ± 0.000"]
+    assert rows[2]["cells"]["KL, AP"]["text"] == "0.400 ± 0.000" and "KL, AP" not in tables.markdown(rows, "normal")
+    grouped = {"digit-0": {"group": "a"}, "digit-1": {"group": "b"}}
+    rows = tables.anomaly({"seeds": [1, 2], "runs": grouped}, tmp_path)
+    assert [(row["label"], row["group"]) for row in rows] == [("digit-0", "a"), ("digit-1", "b")]
     rows = tables.anomaly({"seeds": [1], "runs": {"digit-0": {}}}, tmp_path)
+    assert rows[0]["cells"]["KL, AP"]["text"] == "0.450 ± 0.020"
     assert [row["cells"]["KL"]["text"] for row in rows] == ["0.900 ± 0.010"] and tables.legend(rows).endswith("over images. ")
 
 
@@ -186,7 +192,7 @@ def test_killed_half_way_and_run_again(repository, tmp_path):
     the numbers are those of a workflow that nobody disturbed. Once more, and there is nothing to do."""
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
     finish(start(repository, undisturbed))
-    assert len(results(undisturbed)) == 3
+    assert len(results(undisturbed)) == 4
 
     shutil.copytree(undisturbed / "programs", disturbed / "programs")
     workflow = start(repository, disturbed)

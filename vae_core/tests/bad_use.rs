@@ -477,6 +477,55 @@ fn rows() -> Vec<(&'static str, Row)> {
             lock.lock().unwrap();
             fit(|trainer| trainer.checkpoints(folder))
         }),
+        ("the nearest of fewer images than neighbours", |_| eval::pixel_distances(&images(2), &images(1), 3).map(drop)),
+        ("neighbours among images of another shape", |_| {
+            eval::pixel_distances(&images(2), &tensor((1, 1, 4, 5), 0.5), 1).map(drop)
+        }),
+        ("neighbours of an image with NaN", |_| {
+            eval::pixel_distances(&images(2), &tensor((1, 1, 4, 4), f32::NAN), 1).map(drop)
+        }),
+        ("more principal components than pixels", |_| eval::Pca::fit(&images(9), 17).map(drop)),
+        ("principal components on images of another size", |_| {
+            eval::Pca::fit(&images(9), 2)?.errors(&tensor((1, 1, 4, 5), 0.5)).map(drop)
+        }),
+        ("a mixture of more Gaussians than codes", |_| {
+            eval::GaussianMixture::fit(&Tensor::zeros((3, 2), DType::F32, &CPU)?, 3, 1).map(drop)
+        }),
+        ("a mixture fitted to codes with NaN", |_| {
+            eval::GaussianMixture::fit(&Tensor::full(f32::NAN, (3, 2), &CPU)?, 1, 1).map(drop)
+        }),
+        ("a mask of grey values", |_| {
+            eval::pixel_ranking(&tensor((1, 1, 4, 4), 0.5), &tensor((1, 1, 4, 4), 0.5)).map(drop)
+        }),
+        ("masks of another size than the maps", |_| {
+            eval::pixel_ranking(&tensor((1, 1, 4, 4), 0.5), &tensor((1, 1, 4, 5), 1.0)).map(drop)
+        }),
+        ("a defect as large as the image", |_| {
+            data::Defect::Spot { radius: 4 }.apply(&tensor((1, 1, 4, 4), 0.5), &mut Random::new(1)).map(drop)
+        }),
+        ("a defect on a black image", |_| {
+            data::Defect::Scratch { length: 3 }.apply(&tensor((1, 1, 4, 4), 0.0), &mut Random::new(1)).map(drop)
+        }),
+        ("the mean of no draws", |_| {
+            eval::Denoiser::Draws { vae: &vae(), count: 0, seed: 1 }.apply(&tensor((1, 1, 4, 4), 0.5)).map(drop)
+        }),
+        ("a cell that a scoreboard does not have", |_| {
+            let mut board = eval::Scoreboard::new();
+            board.add("digits", "error", 0.9);
+            board.cell("digits", "KL").map(drop)
+        }),
+        ("a group that a table does not have", |_| {
+            let mut board = eval::Scoreboard::new();
+            board.add("digits", "error", 0.9);
+            board.group("garments").map(drop)
+        }),
+        ("a table without rows", |folder| eval::Scoreboard::read(file(folder, "table.json", b"{}")).map(drop)),
+        ("feature maps of two images", |_| {
+            Rows::new().feature_row("maps", &tensor((2, 1, 4, 4), 0.5), 3, 28).map(drop)
+        }),
+        ("maps over images of another size", |_| {
+            viz::Heat::new("error", 1.0).over(&tensor((1, 1, 4, 5), 0.5), &tensor((1, 1, 4, 4), 0.5)).map(drop)
+        }),
         ("a history that is none", |folder| History::open(file(folder, "history.json", b"{\"epochs\": 3}")).map(drop)),
         ("a model saved into a folder that is not there", |folder| vae().save(folder.join("none/model.safetensors"))),
         ("a model saved where a folder is", |folder| vae().save(folder)),

@@ -250,3 +250,32 @@ fn wrong_shapes_are_named() {
     let text = vae.decode(&z).err().unwrap().to_string();
     assert!(text.contains("(batch, 64)") && text.contains("[2, 3]"), "{text}");
 }
+
+/// Layer by layer, a stack makes what it makes at once, and has the shapes that it says.
+#[test]
+fn outputs_layer_by_layer() {
+    let vae = ConvVae::new(ConvVaeConfig::default(), &Device::Cpu, 1).unwrap();
+    let z = Random::new(2).normal((3, 64), &Device::Cpu).unwrap();
+    let outputs = vae.decoder().outputs(&z).unwrap();
+    let shapes = vae.decoder().shapes(&[64]).unwrap();
+    assert!(outputs.iter().map(|output| output.dims()[1..].to_vec()).eq(shapes));
+    let off = (outputs.last().unwrap() - vae.decoder().forward(&z).unwrap()).unwrap();
+    assert!(off.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap() < 1e-4);
+}
+
+/// The receptive fields that gradients measure are those of the arithmetic: r + (k − 1) · (product of the strides before).
+#[test]
+fn receptive_fields_by_arithmetic() {
+    for config in [ConvVaeConfig::default(), ConvVaeConfig::mirrored((1, 28, 28), &[(4, 2), (5, 2), (6, 1)], 3).unwrap()] {
+        let (mut field, mut step, mut expected) = (1, 1, vec![]);
+        for conv in &config.encoder {
+            field += (conv.kernel - 1) * step;
+            step *= conv.stride;
+            expected.push((field, field));
+        }
+        let vae = ConvVae::new(config, &Device::Cpu, 1).unwrap();
+        let measured = vae.encoder().receptive_fields((1, 28, 28), &Device::Cpu).unwrap();
+        assert_eq!(measured.iter().map(|field| field.size()).collect::<Vec<_>>(), expected);
+        assert!(measured.iter().all(|field| field.map.dims() == [1, 1, 28, 28]));
+    }
+}

@@ -42,11 +42,21 @@ fn tells_what_it_was_not_trained_on() {
     let count = |name: &str| one[name].as_u64().unwrap();
     assert!(one["only"] == 1 && count("normal") + count("anomalous") == 2_000 && count("normal") < 400, "{one}");
     assert!(auroc(&one, "reconstruction-error") > 0.9, "{one}");
+    // A baseline is among the questions, and every question says what it may be chosen by.
+    assert!(auroc(&one, "pixels") > 0.9 && one["scores"].as_array().unwrap().iter().all(|row| row["chosen_on"].is_number()), "{one}");
+
+    // The same label left out: then it is the anomalous one.
+    let (ok, text) = run("train", &format!("{small} --except 1 --epochs 2 --out rest"), folder.path());
+    assert!(ok, "{text}");
+    let (ok, text) = run("anomaly", "--checkpoint rest --images 2000 --json results.json", folder.path());
+    assert!(ok, "{text}");
+    let rest = results(folder.path());
+    assert!(rest["except"] == 1 && rest["anomalous"] == one["normal"] && rest["normal"] == one["anomalous"], "{rest}");
 
     let (ok, text) = run("train", &format!("{small} --epochs 4 --out all"), folder.path());
     assert!(ok, "{text}");
     let (ok, text) = run("anomaly", "--checkpoint all --json results.json", folder.path());
-    assert!(!ok && text.contains("expected --against and a set, or a training with --only"), "{text}");
+    assert!(!ok && text.contains("expected --against and a set, or a training with --only or --except"), "{text}");
     let against = "--checkpoint all --against garments --images 300 --resamples 100 --json results.json";
     let (ok, text) = run("anomaly", against, folder.path());
     assert!(ok, "{text}");

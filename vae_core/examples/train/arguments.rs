@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
     /// Train on the images of this label alone, to tell it from the others afterwards: see the example `anomaly`.
     #[arg(long, value_name = "LABEL")]
     pub(crate) only: Option<u32>,
+    /// Train on the images of all labels but this one.
+    #[arg(long, value_name = "LABEL", conflicts_with = "only")]
+    pub(crate) except: Option<u32>,
     /// How often every training image is seen.
     #[arg(long, default_value_t = 10, value_parser = positive)]
     pub(crate) epochs: usize,

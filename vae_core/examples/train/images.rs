@@ -30,9 +30,9 @@ pub(crate) fn pictures(arguments: &Arguments) -> Result<Option<FolderConfig>> {
             "--size and --grey are for folders of pictures; {name} is a set of 1×28×28"
         )));
     }
-    if !is_set && arguments.only.is_some() {
+    if !is_set && (arguments.only.is_some() || arguments.except.is_some()) {
         return Err(Error::Argument(
-            "--only is for sets; of a folder of pictures, name the sub-folder of one class".into(),
+            "--only and --except are for sets; of a folder of pictures, name the sub-folder of one class".into(),
         ));
     }
     if !is_set && !Path::new(name).exists() {
@@ -58,6 +58,9 @@ pub(crate) fn sets(arguments: &Arguments, device: &Device) -> Result<Sets> {
         if let Some(label) = arguments.only {
             (train, test) = (train.of_class(label), test.of_class(label));
         }
+        if let Some(label) = arguments.except {
+            (train, test) = (without(&train, label)?, without(&test, label)?);
+        }
         let shown = test.take(1_000);
         return Ok(Sets { train: Box::new(train), test: Box::new(test), shown });
     };
@@ -65,6 +68,12 @@ pub(crate) fn sets(arguments: &Arguments, device: &Device) -> Result<Sets> {
     let (train, test) = all.split((all.len() / 10).max(1), arguments.seed)?;
     let shown = test.images(&(0..test.len().min(1_000)).collect::<Vec<_>>())?;
     Ok(Sets { train: Box::new(train), test: Box::new(test), shown })
+}
+
+/// The images of all labels but this one.
+fn without(images: &Images, label: u32) -> Result<Images> {
+    let others = images.labels().iter().enumerate().filter(|(_, other)| **other != label);
+    images.select(&others.map(|(index, _)| index).collect::<Vec<_>>())
 }
 
 /// The model of what is known of these images, which is the model itself unless it is conditional.

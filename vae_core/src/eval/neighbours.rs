@@ -15,12 +15,20 @@
 //! assert_eq!(code_distances(&normal, &new, 2)?, [1.0, 1.0]); // (0 + 2)/2 and (1 + 1)/2
 //! # Ok::<(), vae_core::Error>(())
 //! ```
+//! The same distance between *pixels*, [`pixel_distances`], needs no model at all: what a model is worth is what it is better by.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 
 use super::{anomaly::each_batch, ranking::finite, threshold::p_values};
-use crate::{Error, Result, data::Data, models::Vae};
+use crate::{
+    Error, Result,
+    data::{Data, pass},
+    models::Vae,
+};
+
+/// New images whose distances from all known ones are in memory at a time: 20,000 known ones make 20 MB.
+const ROWS: usize = 256;
 
 /// The posterior mean of every image, in order: (N, D), float32, without a gradient.
 ///
@@ -65,6 +73,82 @@ pub fn code_distances(normal: &Tensor, new: &Tensor, neighbours: usize) -> Resul
         near.iter().chain([&*kth]).map(|&square| f64::from(square).sqrt()).sum::<f64>() / neighbours as f64
     };
     Ok(new.par_iter().map(nearest).collect())
+}
+
+/// The mean distance of each image from the `neighbours` nearest known ones, pixel by pixel: the baseline that has no model and learns
+/// nothing (Ramaswamy, Rastogi & Shim 2000). One number for each of `new`, in order, in pixel values.
+///
+/// # Errors
+/// Those of [`nearest`].
+pub fn pixel_distances(known: &dyn Data, new: &dyn Data, neighbours: usize) -> Result<Vec<f64>> {
+    let mean = |near: Vec<(usize, f64)>| near.iter().map(|(_, distance)| distance).sum::<f64>() / neighbours as f64;
+    Ok(nearest(known, new, neighbours)?.into_iter().map(mean).collect())
+}
+
+/// The `neighbours` nearest known images of each new one, the nearest first: its number among the known ones, and ‖x − x'‖ over all pixels.
+///
+/// Candidates are found by ‖a‖² + ‖b‖² − 2a·b, a product of matrices; the distances are then computed from the differences.
+///
+/// # Errors
+/// [`Error::Shape`] unless both have items of one shape, [`Error::Argument`] unless `neighbours` is between 1 and the number of known
+/// images, [`Error::NotFinite`] for pixels that are not numbers.
+pub fn nearest(known: &dyn Data, new: &dyn Data, neighbours: usize) -> Result<Vec<Vec<(usize, f64)>>> {
+    if known.shape() != new.shape() {
+        let expected = format!("{:?}, that of the known images", known.shape().dims());
+        return Err(Error::Shape { what: "new images", expected, got: new.shape().dims().to_vec() });
+    }
+    let count = known.len();
+    if neighbours == 0 || neighbours > count {
+        return Err(Error::argument(format!(
+            "the {neighbours} nearest of {count} images: expected between 1 and {count} neighbours"
+        )));
+    }
+    let known = pixels(known)?;
+    let squares = known.sqr()?.sum(1)?.to_vec1::<f32>()?;
+    let (across, known) = (known.t()?, known.to_vec2::<f32>()?);
+    let mut all = Vec::with_capacity(new.len());
+    for rows in pixels(new)?.chunk(new.len().div_ceil(ROWS).max(1), 0)? {
+        // ‖b‖² − 2a·b puts the known images in order; ‖a‖² is the same for all of them.
+        let products = rows.matmul(&across)?.to_vec2::<f32>()?;
+        let near = |(row, products): (&Vec<f32>, &Vec<f32>)| {
+            let order: Vec<f32> =
+                squares.iter().zip(products).map(|(square, product)| square - 2.0 * product).collect();
+            let mut places: Vec<usize> = (0..count).collect();
+            places.select_nth_unstable_by(neighbours - 1, |&i, &j| order[i].total_cmp(&order[j]));
+            places.truncate(neighbours);
+            let mut near: Vec<_> = places.into_iter().map(|i| (i, distance(row, &known[i]))).collect();
+            near.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+            near
+        };
+        all.par_extend(rows.to_vec2::<f32>()?.par_iter().zip(&products).map(near));
+    }
+    Ok(all)
+}
+
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
+}
+
+/// All items as rows of float32 numbers on the CPU, (N, P).
+///
+/// # Errors
+/// [`Error::Argument`] for an empty set, [`Error::NotFinite`] for numbers that are none.
+pub(super) fn pixels(data: &dyn Data) -> Result<Tensor> {
+    if data.is_empty() {
+        return Err(Error::argument("there are no images to compare: expected at least one"));
+    }
+    let order: Vec<usize> = (0..data.len()).collect();
+    let rows = pass(data, &order, 1_000, &Device::Cpu, |batches| {
+        batches.map(|batch| Ok(batch?.x.flatten_from(1)?.to_dtype(DType::F32)?)).collect::<Result<Vec<_>>>()
+    })?;
+    let rows = Tensor::cat(&rows, 0)?;
+    // A sum is no number where one of its parts is none.
+    match rows.sum(1)?.to_vec1::<f32>()?.iter().position(|sum| !sum.is_finite()) {
+        Some(i) => {
+            Err(Error::NotFinite(format!("image {i} has a pixel that is NaN or infinite; look where it comes from")))
+        }
+        None => Ok(rows),
+    }
 }
 
 /// Codes of normal images, with scores and distances of others, held out: what it takes to combine a score with the

@@ -21,6 +21,7 @@ use std::fmt;
 
 use rand::Rng;
 
+use super::mean_error;
 use crate::{Error, Result, random::Random};
 
 /// Normal and anomalous scores, counted at each distinct value.
@@ -52,6 +53,8 @@ pub struct Interval {
     pub high: f64,
     /// The confidence level, 0.95 for 95 %.
     pub level: f64,
+    /// The standard deviation of what was drawn anew: the bootstrap's standard error.
+    pub error: f64,
 }
 
 impl fmt::Display for Interval {
@@ -124,6 +127,20 @@ impl Ranking {
             }
         }
         sum / caught
+    }
+
+    /// The share of anomalous scores that are caught by the strictest line that flags at most a share `rate` of the normal ones: what the
+    /// AUROC, the whole curve, does not say of its left end, where a detector works.
+    pub fn caught_at(&self, rate: f64) -> f64 {
+        let (normal, anomalous) = self.counts();
+        let (mut flagged, mut caught) = (0, 0);
+        for &(_, n, a) in &self.levels {
+            if (flagged + n) as f64 > rate * normal as f64 {
+                break;
+            }
+            (flagged, caught) = (flagged + n, caught + a);
+        }
+        caught as f64 / anomalous as f64
     }
 
     /// The ROC curve from (0, 0) to (1, 1): a point for each distinct score but those on a straight line between their
@@ -209,7 +226,9 @@ impl Ranking {
         let out = ((1.0 - level) / 2.0 * resamples as f64 + 1e-9).floor() as usize;
         // Both ends exist: `out` is at least 1 and less than half of the resamples.
         let (low, high) = (values[out - 1], values[resamples - out]);
-        Ok(Interval { estimate: measure(self), low, high, level })
+        // More than one value: a level above 0 asks for more than two.
+        let error = mean_error(&values)?.error * (resamples as f64).sqrt();
+        Ok(Interval { estimate: measure(self), low, high, level, error })
     }
 }
 

@@ -8,6 +8,7 @@ mod layer;
 mod linear;
 mod norm;
 mod params;
+mod receptive;
 mod residual;
 mod stack;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use linear::Linear;
 pub use norm::LayerNorm;
 pub use params::Params;
 pub(crate) use params::finite;
+pub use receptive::Field;
 pub use residual::Residual;
 pub use stack::Stack;
 pub use var_builder::var_builder;

@@ -86,6 +86,19 @@ impl Stack {
         Ok(shapes)
     }
 
+    /// What each layer makes of `x` with the nonlinearity after it, first to last, without the heads: the feature maps of an encoder.
+    ///
+    /// # Errors
+    /// Those of [`Stack::shapes`].
+    pub fn outputs(&self, x: &Tensor) -> Result<Vec<Tensor>> {
+        let mut outputs: Vec<Tensor> = Vec::with_capacity(self.layers.len());
+        for (layer, activation) in &self.layers {
+            let next = Self::new().push(layer.clone(), *activation).forward(outputs.last().unwrap_or(x))?;
+            outputs.push(next);
+        }
+        Ok(outputs)
+    }
+
     /// The rows of a layer table for an input of that shape, without the batch: a row for each layer, nonlinearity and head.
     ///
     /// # Errors

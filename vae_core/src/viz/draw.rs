@@ -60,7 +60,7 @@ impl Plot {
                 }
                 _ => {
                     let keep = |d: &&[f64; 3]| self.whole(s.mark, d);
-                    let data: Vec<_> = if s.mark == Mark::Line {
+                    let data: Vec<_> = if matches!(s.mark, Mark::Line | Mark::Guess) {
                         // A gap is kept as NaN, where the line breaks.
                         s.data.iter().map(|d| if keep(&d) { *d } else { [f64::NAN; 3] }).collect()
                     } else {

@@ -65,7 +65,7 @@ impl Legend {
 /// Lines need room to be told apart, dots do not.
 fn sample_width(mark: Mark) -> f64 {
     match mark {
-        Mark::Line | Mark::Band | Mark::Horizontal => 20.0,
+        Mark::Line | Mark::Guess | Mark::Band | Mark::Horizontal => 20.0,
         _ => 12.0,
     }
 }
@@ -80,6 +80,7 @@ fn sample(series: &Series, width: f64, reference: usize) -> String {
     let dashed = |d| stroke(d, 1.5, &format!(" stroke-dasharray=\"{}\"", dashes(reference)));
     match series.mark {
         Mark::Line => stroke(format!("M0 0H{width}"), 2.0, ""),
+        Mark::Guess => stroke(format!("M0 0H{width}"), 1.5, " stroke-dasharray=\"5 4\""),
         Mark::Points | Mark::Class { square: false } => dot(8.0, "round"),
         Mark::Class { square: true } => dot(8.0, "square"),
         Mark::Band => format!("<rect y=\"-6\" width=\"{width}\" height=\"12\" fill=\"{color}\" opacity=\"0.25\"/>"),

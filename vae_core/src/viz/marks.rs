@@ -38,7 +38,8 @@ pub(super) fn draw(series: &[Series], frame: &Frame) -> String {
         .map(|s| match s.mark {
             Mark::Band => (0, band(s, frame)),
             Mark::Histogram { .. } => (1, histogram(s, frame)),
-            Mark::Line => (2, line(s, frame)),
+            Mark::Line => (2, line(s, frame, "stroke-width=\"2\"")),
+            Mark::Guess => (2, line(s, frame, "stroke-width=\"1.5\" stroke-dasharray=\"5 4\"")),
             Mark::Errors => (3, errors(s, frame)),
             _ => (4, String::new()),
         })
@@ -86,10 +87,10 @@ fn histogram(s: &Series, frame: &Frame) -> String {
         + &frame.path().line(steps).draw(&format!("stroke=\"{color}\" stroke-width=\"1.25\""))
 }
 
-fn line(s: &Series, frame: &Frame) -> String {
+fn line(s: &Series, frame: &Frame, style: &str) -> String {
     let runs = s.data.split(|d| d[0].is_nan());
     let path = runs.fold(frame.path(), |path, run| path.line(thin(run).iter().filter_map(|d| frame.at(d[0], d[1]))));
-    path.draw(&format!("stroke=\"{}\" stroke-width=\"2\"", hex(s.color)))
+    path.draw(&format!("stroke=\"{}\" {style}", hex(s.color)))
 }
 
 fn errors(s: &Series, frame: &Frame) -> String {

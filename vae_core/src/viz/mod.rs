@@ -6,6 +6,9 @@
 //! | [`Rows`] | originals above reconstructions, row by row with titles | `.svg` |
 //! | [`Plot`] | curves, bands, error bars, histograms, a latent map | `.svg` |
 //! | [`Heatmap`] | a table of numbers as colours | `.svg` |
+//! | [`Heat`] | maps over images as colours, in [`Rows`]: where an image is strange | |
+//! | [`Plot::roc`] | how well scores tell two sets apart | `.svg` |
+//! | [`Scoreboard::table`](crate::eval::Scoreboard::table) | methods by tasks, ties marked | |
 //! | [`Figure`] | several of these in rows and columns, as one output | `.svg` |
 //! | [`Figure::plotters`] | any other chart, drawn with plotters: surfaces, box plots | `.svg` |
 //! | [`explorer`](fn@explorer) | a latent space that decodes while the mouse moves, in the browser | `.html` |
@@ -41,8 +44,10 @@ mod collapse;
 mod colors;
 mod draw;
 mod explorer;
+mod features;
 mod figure;
 mod grid;
+mod heat;
 mod heatmap;
 mod history;
 mod legend;
@@ -52,7 +57,9 @@ mod path;
 mod plot;
 mod points;
 mod preview;
+mod roc;
 mod rows;
+mod scoreboard;
 mod table;
 mod text;
 mod training;
@@ -61,6 +68,7 @@ pub use chart::{color, font, mesh};
 pub use explorer::{Explorer, ExplorerBuilder, explorer, explorer_over};
 pub use figure::Figure;
 pub use grid::ImageGrid;
+pub use heat::Heat;
 pub use heatmap::Heatmap;
 pub use plot::Plot;
 pub use points::{Number, Point, Triple};

@@ -8,7 +8,7 @@ use candle_core::{DType, Tensor};
 
 use super::{
     Figure,
-    colors::{CATEGORIES, Rgb, category},
+    colors::{AXIS, CATEGORIES, Rgb, category},
     points::{Number, Point, Triple},
 };
 use crate::{Error, Result};
@@ -17,6 +17,8 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Mark {
     Line,
+    /// A dashed grey line: what to compare with, such as guessing.
+    Guess,
     Points,
     /// Points of one class; classes from the eleventh on are squares.
     Class {
@@ -138,6 +140,8 @@ impl Plot {
         let label = label.into();
         let color = if matches!(mark, Mark::Horizontal | Mark::Vertical) {
             [0x44; 3]
+        } else if mark == Mark::Guess {
+            AXIS
         } else {
             let known = self.colored.iter().position(|l| *l == label && !label.is_empty());
             category(known.unwrap_or_else(|| {
@@ -172,6 +176,11 @@ impl Plot {
             if ratios { from.powf(1.0 - t) * to.powf(t) } else { from * (1.0 - t) + to * t }
         };
         self.line(label, (0..=STEPS).map(at).map(|x| (x, f(x))))
+    }
+
+    /// A dashed grey line through `points` (x, y): what guessing would give, or another thing to compare with. It takes no colour.
+    pub fn guess(self, label: impl Into<String>, points: impl IntoIterator<Item = impl Point>) -> Self {
+        self.push(label, Mark::Guess, pairs(points))
     }
 
     /// A dot at each of `points` (x, y).

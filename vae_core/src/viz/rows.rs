@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    Figure, ImageGrid,
+    Figure, Heat, ImageGrid,
     text::{self, Anchor, SIZE},
 };
 use crate::{Result, formula::Formula};
@@ -26,6 +26,7 @@ pub struct Rows {
     column_titles: Vec<String>,
     rows: Vec<(String, ImageGrid)>,
     scale: Option<usize>,
+    heat: Option<Heat>,
 }
 
 impl Rows {
@@ -55,6 +56,12 @@ impl Rows {
     /// Short titles above the columns, in order.
     pub fn column_titles(mut self, titles: impl IntoIterator<Item = impl ToString>) -> Self {
         self.column_titles = titles.into_iter().map(|title| title.to_string()).collect();
+        self
+    }
+
+    /// Draws the scale of the rows that have colours below all rows.
+    pub(super) fn with_heat(mut self, heat: &Heat) -> Self {
+        self.heat = Some(heat.clone());
         self
     }
 
@@ -97,6 +104,11 @@ impl Rows {
             all.height = y + picture.height.max(text::height(lines.len(), SIZE));
             all.add(left, y, &picture);
             y = all.height + 4.0;
+        }
+        if let Some(heat) = &self.heat {
+            let (bar, height) = heat.bar(0.0, (all.width - left).min(360.0));
+            all.add(left, y + 6.0, &Figure { body: bar, ..Figure::empty() });
+            all.height = y + 6.0 + height;
         }
         all.alt =
             self.rows.iter().map(|(title, grid)| format!("{title}: {}", grid.content())).collect::<Vec<_>>().join("; ");

@@ -11,6 +11,9 @@
 //!
 //! `tests/test_exercises.py` runs every page's placeholder, its solution and the usual wrong answers.
 
+pub mod anomaly;
+pub mod conv;
+pub mod denoising;
 pub mod elbo;
 pub mod mlp;
 pub mod reparameterization;
