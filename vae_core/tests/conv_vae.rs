@@ -266,7 +266,9 @@ fn outputs_layer_by_layer() {
 /// The receptive fields that gradients measure are those of the arithmetic: r + (k − 1) · (product of the strides before).
 #[test]
 fn receptive_fields_by_arithmetic() {
-    for config in [ConvVaeConfig::default(), ConvVaeConfig::mirrored((1, 28, 28), &[(4, 2), (5, 2), (6, 1)], 3).unwrap()] {
+    for config in
+        [ConvVaeConfig::default(), ConvVaeConfig::mirrored((1, 28, 28), &[(4, 2), (5, 2), (6, 1)], 3).unwrap()]
+    {
         let (mut field, mut step, mut expected) = (1, 1, vec![]);
         for conv in &config.encoder {
             field += (conv.kernel - 1) * step;

@@ -43,7 +43,10 @@ fn tells_what_it_was_not_trained_on() {
     assert!(one["only"] == 1 && count("normal") + count("anomalous") == 2_000 && count("normal") < 400, "{one}");
     assert!(auroc(&one, "reconstruction-error") > 0.9, "{one}");
     // A baseline is among the questions, and every question says what it may be chosen by.
-    assert!(auroc(&one, "pixels") > 0.9 && one["scores"].as_array().unwrap().iter().all(|row| row["chosen_on"].is_number()), "{one}");
+    assert!(
+        auroc(&one, "pixels") > 0.9 && one["scores"].as_array().unwrap().iter().all(|row| row["chosen_on"].is_number()),
+        "{one}"
+    );
 
     // The same label left out: then it is the anomalous one.
     let (ok, text) = run("train", &format!("{small} --except 1 --epochs 2 --out rest"), folder.path());
