@@ -54,7 +54,8 @@ def install_program(version: str) -> None:
     """Put `evcxr_jupyter` into the environment's `bin`, compiling it only where no earlier clone has done so."""
     cached = cached_program(version)
     if not cached.exists():
-        command = ["cargo", "install", "--locked", "--root", sys.prefix, f"evcxr_jupyter@{version}"]
+        # --force: a program may be there already that an earlier compiler made.
+        command = ["cargo", "install", "--locked", "--force", "--root", sys.prefix, f"evcxr_jupyter@{version}"]
         # Away from the repository, so that no Cargo configuration and no workspace of ours takes part.
         compilation = Command("the kernel", command, Path(sys.prefix, "evcxr_jupyter.log"), Path(sys.prefix))
         if both_at_once():

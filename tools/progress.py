@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CRATES = re.compile(r"Building \[[=> ]*\] (\d+)/(\d+)")
+MOVING = re.compile(r"^\s*\w+ \[[=> ]*\] ")
 PACKAGES = re.compile(r"^(?:Collecting|Requirement already satisfied:) ", re.MULTILINE)
 COUNT_OF_CARGO = {"CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": "80"}
 QUIET_SECONDS = 30
@@ -58,7 +59,7 @@ class Command:
 
     def end_of_log(self) -> str:
         lines = re.split(r"[\r\n]+", self.log.read_text(errors="replace"))
-        return "\n".join([line for line in lines if line.strip() and not CRATES.search(line)][-20:])
+        return "\n".join([line for line in lines if line.strip() and not MOVING.search(line)][-20:])
 
 
 def minutes(seconds: float) -> str:

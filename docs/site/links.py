@@ -1,4 +1,7 @@
-"""Check the built site as a browser reads it: what a page loads, and what it links to, is a file of the site, anchors included."""
+"""Check the built site as a browser reads it: what a page loads, and what it links to, is a file of the site, anchors included.
+
+LinkChecker, the tool for this, reads the same files in well over a minute, and does not tell a script of another host from a link to it.
+"""
 
 from functools import cache
 from html.parser import HTMLParser
