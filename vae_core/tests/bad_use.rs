@@ -247,9 +247,7 @@ fn rows() -> Vec<(&'static str, Row)> {
             Trainer::new(Critical).fit(&mut vae(), &images(9)).map(drop)
         }),
         ("a formula of shapes that do not fit", |_| (formula(zeros(&[2, 3])) + zeros(&[4])).tensor().map(drop)),
-        ("a formula of two number types", |_| {
-            (exp(zeros(&[2])) * zeros(&[2]).to_dtype(DType::F64)).tensor().map(drop)
-        }),
+        ("a formula of two number types", |_| (exp(zeros(&[2])) * zeros(&[2]).to_dtype(DType::F64)).tensor().map(drop)),
         ("matrices that cannot be multiplied, in a formula", |_| {
             matmul(zeros(&[2, 3]), zeros(&[2, 3])).tensor().map(drop)
         }),

@@ -86,7 +86,11 @@ impl Formula {
         let x = self.tensor()?;
         match formula(&x).numbers()?[..] {
             [number] => Ok(number),
-            _ => Err(Error::Shape { what: "a formula that is a number", expected: "one number".into(), got: x.dims().to_vec() }),
+            _ => Err(Error::Shape {
+                what: "a formula that is a number",
+                expected: "one number".into(),
+                got: x.dims().to_vec(),
+            }),
         }
     }
 

@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::Path;
 
 use candle_core::DType;
-use image::{ExtendedColorType, ImageEncoder, codecs::png::{CompressionType, FilterType, PngEncoder}};
+use image::{
+    ExtendedColorType, ImageEncoder,
+    codecs::png::{CompressionType, FilterType, PngEncoder},
+};
 
 use super::{
     Figure,

@@ -5,7 +5,8 @@ use super::Exercise;
 /// 1 · KL(N(m₁, s₁²) ‖ N(m₂, s₂²)), of (m₁, s₁, m₂, s₂).
 pub fn kl_between(answer: impl Fn(f64, f64, f64, f64) -> f64) {
     let cases = [[0.0, 1.0, 0.0, 1.0], [1.0, 0.5, 0.0, 1.0], [0.0, 1.0, 1.0, 0.5], [-2.0, 3.0, 1.5, 0.8]];
-    let kl = |[m1, s1, m2, s2]: [f64; 4]| 0.5 * ((s1 / s2).powi(2) + ((m1 - m2) / s2).powi(2) - 1.0 - 2.0 * (s1 / s2).ln());
+    let kl =
+        |[m1, s1, m2, s2]: [f64; 4]| 0.5 * ((s1 / s2).powi(2) + ((m1 - m2) / s2).powi(2) - 1.0 - 2.0 * (s1 / s2).ln());
     let swapped = |[m1, s1, m2, s2]: [f64; 4]| kl([m2, s2, m1, s1]);
     let to_the_prior = |[m1, s1, ..]: [f64; 4]| kl([m1, s1, 0.0, 1.0]);
     Exercise::new("KL between Gaussians")
@@ -20,7 +21,10 @@ pub fn best_variances(answer: impl Fn(&[[f64; 2]; 2]) -> [f64; 2]) {
     let lambda = [[4.0, 1.5], [1.5, 2.0]];
     let det = lambda[0][0] * lambda[1][1] - lambda[0][1] * lambda[1][0];
     Exercise::new("variances of the best diagonal q")
-        .slip("those are the posterior's own variances, too wide for a q without correlation", [lambda[1][1] / det, lambda[0][0] / det])
+        .slip(
+            "those are the posterior's own variances, too wide for a q without correlation",
+            [lambda[1][1] / det, lambda[0][0] / det],
+        )
         .slip("those are precisions; a variance is one over it", [lambda[0][0], lambda[1][1]])
         .check(answer(&lambda), [1.0 / lambda[0][0], 1.0 / lambda[1][1]]);
 }

@@ -57,7 +57,10 @@ pub fn collapsed_elbo(answer: f64, data: &Dataset) {
         Ok(f64::from(log_p.mean_all()?.to_scalar::<f32>()?))
     };
     Exercise::new("the ELBO of a collapsed VAE")
-        .slip("that is a coin for each pixel; a decoder without a code can still learn the mean image", -784.0 * 2f64.ln())
+        .slip(
+            "that is a coin for each pixel; a decoder without a code can still learn the mean image",
+            -784.0 * 2f64.ln(),
+        )
         .slip("no reconstruction is that good: a code is needed", 0.0)
         .within(0.01)
         .check(answer, elbo());

@@ -69,11 +69,14 @@ impl Exercise {
     /// "right", or "not yet: …" with the first of these that holds: why it failed, its shape, a number that is none, a known slip,
     /// the sign, a factor, a shift, the direction, the place.
     pub fn verdict(&self, got: impl Values, want: impl Values) -> String {
-        let nan = got.values().ok().and_then(|(_, got)| (0..got.len()).find(|&i| !got[i].is_finite()).map(|i| (i, got[i])));
+        let nan =
+            got.values().ok().and_then(|(_, got)| (0..got.len()).find(|&i| !got[i].is_finite()).map(|i| (i, got[i])));
         match (nan, compare(&got, &want)) {
             (_, Ok((_, want, difference))) if difference <= self.allowed(&want) => "right".into(),
             (_, Ok((got, want, _))) => format!("not yet: {}", self.problem(&got, &want)),
-            (Some((i, value)), Err(problem)) if !problem.contains("shape") => format!("not yet: element {i} is {value}"),
+            (Some((i, value)), Err(problem)) if !problem.contains("shape") => {
+                format!("not yet: element {i} is {value}")
+            }
             (_, Err(problem)) => format!("not yet: {problem}"),
         }
     }

@@ -24,7 +24,10 @@ pub fn leave_one_out(answer: impl Fn(&[f64], &[f64]) -> f64) {
         .slip("there is no baseline yet", all(|_, _, _| 0.0))
         .slip("the baseline holds the draw's own value, which biases it", all(|sum, _, n| sum / n))
         .slip("the others are n − 1", all(|sum, own, n| (sum - own) / n))
-        .check([answer(&cases[0].0, &cases[0].1), answer(&cases[1].0, &cases[1].1)], all(|sum, own, n| (sum - own) / (n - 1.0)));
+        .check(
+            [answer(&cases[0].0, &cases[0].1), answer(&cases[1].0, &cases[1].1)],
+            all(|sum, own, n| (sum - own) / (n - 1.0)),
+        );
 }
 
 /// 3 · How many draws bring the standard error of ∂/∂μ to 1 % of the gradient, at μ = 1, k = 3, σ = 0.1: score function, with a
@@ -32,7 +35,10 @@ pub fn leave_one_out(answer: impl Fn(&[f64], &[f64]) -> f64) {
 pub fn draws_needed(answer: [f64; 3]) {
     let variances = [1656.15, 32.1, 0.04];
     Exercise::new("draws for 1 %")
-        .slip("those are the standard deviations' ratios; draws go with variances", variances.map(|v: f64| v.sqrt() / 0.04))
+        .slip(
+            "those are the standard deviations' ratios; draws go with variances",
+            variances.map(|v: f64| v.sqrt() / 0.04),
+        )
         .slip("that is for an error of 0.01; 1 % of the gradient is 0.04", variances.map(|v| v / 0.01f64.powi(2)))
         .within(0.001)
         .check(answer, variances.map(|v| v / 0.04f64.powi(2)));
