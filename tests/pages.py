@@ -52,7 +52,7 @@ def exercises(notebook) -> list[Exercise]:
         if about is None:
             continue
         task, checker = notebook.cells[i - 1].source, notebook.cells[i + 1].source
-        title = re.search(r"^\*\*(\d · .+?)\.\*\*", task, re.MULTILINE)
+        title = re.search(r"^\*\*(\d · .+?)[.?]\*\*", task, re.MULTILINE)
         solution = re.search(r"<summary>Solution</summary>.*?```rust\n(.*?)```", task, re.DOTALL)
         found.append(Exercise(
             title[1] if title else "", task, cell.source, checker, solution[1] if solution else "",

@@ -104,8 +104,8 @@ pub mod prelude {
         scores,
     };
     pub use crate::formula::{
-        self, Formula, abs, exp, formula, gradients, ln, log1p, matmul, mean, relu, sigmoid, softplus, sqr, sqrt, sum,
-        tanh,
+        self, Formula, abs, exp, formula, gradients, ln, log1p, matmul, max, mean, mean_all, relu, sigmoid, softplus,
+        sqr, sqrt, sum, sum_all, tanh,
     };
     pub use crate::models::{
         Condition, ConditionalVae, ConditionalVaeConfig, ConvVae, ConvVaeConfig, MlpVae, MlpVaeConfig, Network,

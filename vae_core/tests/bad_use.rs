@@ -74,6 +74,10 @@ fn tensor(shape: (usize, usize, usize, usize), value: f32) -> Tensor {
     Tensor::full(value, shape, &CPU).unwrap()
 }
 
+fn zeros(shape: &[usize]) -> Tensor {
+    Tensor::zeros(shape, DType::F32, &CPU).unwrap()
+}
+
 fn score(x: &Tensor) -> Result<()> {
     scores(&vae(), x, Score::NegativeElbo, 2, 1).map(drop)
 }
@@ -242,6 +246,26 @@ fn rows() -> Vec<(&'static str, Row)> {
         ("an objective with a loss for a critic, and no critic", |_| {
             Trainer::new(Critical).fit(&mut vae(), &images(9)).map(drop)
         }),
+        ("a formula of shapes that do not fit", |_| (formula(zeros(&[2, 3])) + zeros(&[4])).tensor().map(drop)),
+        ("a formula of two number types", |_| {
+            (exp(zeros(&[2])) * zeros(&[2]).to_dtype(DType::F64)).tensor().map(drop)
+        }),
+        ("matrices that cannot be multiplied, in a formula", |_| {
+            matmul(zeros(&[2, 3]), zeros(&[2, 3])).tensor().map(drop)
+        }),
+        ("a number from a formula of several", |_| exp(zeros(&[2, 3])).number().map(drop)),
+        ("the gradient of a variable that the loss does not know", |_| {
+            let (known, unknown) = (Var::zeros(1, DType::F32, &CPU)?, Var::zeros(1, DType::F32, &CPU)?);
+            gradients(&exp(&known).tensor()?, [&known, &unknown]).map(drop)
+        }),
+        ("the interpolation of several codes", |_| walk::interpolate(&zeros(&[2, 3]), &zeros(&[2, 3]), 3).map(drop)),
+        ("the interpolation between a code and another shape", |_| {
+            walk::interpolate(&zeros(&[1, 3]), &zeros(&[2, 3]), 3).map(drop)
+        }),
+        ("a traversal of a dimension that is not there", |_| {
+            walk::traverse(&zeros(&[1, 3]), 3, -1.0..=1.0, 3).map(drop)
+        }),
+        ("a walk of one step", |_| walk::plane(-1.0..=1.0, 1, &CPU).map(drop)),
         ("a row past the end of a table", |_| Data::batch(&tensor((3, 1, 1, 2), 0.5), &[3]).map(drop)),
         ("a stack without heads, taken for a Gaussian", |_| {
             Stack::new().gaussian(&tensor((1, 1, 4, 4), 0.5)).map(drop)

@@ -79,6 +79,21 @@ pub fn mean(x: impl Into<Formula>, dim: usize) -> Formula {
     x.into().then(&format!("mean over dimension {dim}"), |x| x.mean(dim))
 }
 
+/// The largest number over dimension `dim`, which goes.
+pub fn max(x: impl Into<Formula>, dim: usize) -> Formula {
+    x.into().then(&format!("max over dimension {dim}"), |x| x.max(dim))
+}
+
+/// The sum of all numbers.
+pub fn sum_all(x: impl Into<Formula>) -> Formula {
+    x.into().then("sum_all", Tensor::sum_all)
+}
+
+/// The mean of all numbers.
+pub fn mean_all(x: impl Into<Formula>) -> Formula {
+    x.into().then("mean_all", Tensor::mean_all)
+}
+
 /// The product of matrices, (…, m, k) × (…, k, n) → (…, m, n); leading dimensions are broadcast.
 pub fn matmul(a: impl Into<Formula>, b: impl Into<Formula>) -> Formula {
     let fit = |a: &[usize], b: &[usize]| matches!((a, b), ([.., _, k], [.., l, _]) if k == l);

@@ -27,8 +27,8 @@
 //! `(formula(&z) - 3.0)`. From there on `+ - * /` combine formulas, tensors, variables and numbers, on either side.
 //!
 //! **How it ends.** With one of its methods, which return a `Result`: [`sum`](Formula::sum), [`mean`](Formula::mean),
-//! [`sum_all`](Formula::sum_all), [`mean_all`](Formula::mean_all), or [`tensor`](Formula::tensor) for the result as it stands. In the
-//! middle of a formula [`sum`](sum()) and [`mean`](mean()) are functions, and `sum(exp(&x), 1)` is a formula again.
+//! [`sum_all`](Formula::sum_all), [`mean_all`](Formula::mean_all), or [`tensor`](Formula::tensor) for the result as it stands;
+//! [`numbers`](Formula::numbers) and [`number`](Formula::number) take it out of the tensor. In the middle of a formula [`sum`](sum()) and [`mean`](mean()) are functions, and `sum(exp(&x), 1)` is a formula again.
 //!
 //! Shapes that differ are broadcast, as by candle's `broadcast_add`: (B, D) − (D,) and (B, D) / (B, 1) are what they look like.
 //! Number types are never converted.
@@ -39,9 +39,11 @@ mod operators;
 
 use std::sync::Arc;
 
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 
-pub use functions::{abs, exp, ln, log1p, matmul, mean, relu, sigmoid, softplus, sqr, sqrt, sum, tanh};
+pub use functions::{
+    abs, exp, ln, log1p, matmul, max, mean, mean_all, relu, sigmoid, softplus, sqr, sqrt, sum, sum_all, tanh,
+};
 pub use gradients::gradients;
 
 use crate::{Error, Result};
@@ -67,6 +69,27 @@ impl Formula {
         self.0.map_err(|error| Arc::try_unwrap(error).unwrap_or_else(|shared| Error::argument(shared.to_string())))
     }
 
+    /// All its numbers, row after row, whatever their type.
+    ///
+    /// # Errors
+    /// Those of [`Formula::tensor`].
+    pub fn numbers(self) -> Result<Vec<f64>> {
+        let x = self.tensor()?;
+        Ok(x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
+    }
+
+    /// The number that it is: `mean_all(sqr(&x)).number()?`.
+    ///
+    /// # Errors
+    /// Those of [`Formula::tensor`], and [`Error::Shape`] where there are more numbers than one, or none.
+    pub fn number(self) -> Result<f64> {
+        let x = self.tensor()?;
+        match formula(&x).numbers()?[..] {
+            [number] => Ok(number),
+            _ => Err(Error::Shape { what: "a formula that is a number", expected: "one number".into(), got: x.dims().to_vec() }),
+        }
+    }
+
     /// The sum over dimension `dim`, which goes: (B, D) → (B,) for `sum(1)`.
     ///
     /// # Errors
@@ -88,7 +111,7 @@ impl Formula {
     /// # Errors
     /// Those of [`Formula::tensor`].
     pub fn sum_all(self) -> Result<Tensor> {
-        self.then("sum_all", Tensor::sum_all).tensor()
+        sum_all(self).tensor()
     }
 
     /// The mean of all numbers, a tensor without dimensions.
@@ -96,7 +119,7 @@ impl Formula {
     /// # Errors
     /// Those of [`Formula::tensor`].
     pub fn mean_all(self) -> Result<Tensor> {
-        self.then("mean_all", Tensor::mean_all).tensor()
+        mean_all(self).tensor()
     }
 
     /// One operation more; its error names it and the shape that it was done to.

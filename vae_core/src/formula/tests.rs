@@ -89,6 +89,9 @@ fn shapes() {
     assert_eq!(formula(&x).mean(1).unwrap().to_vec1::<f64>().unwrap(), [2.0, 5.0]);
     assert_eq!(formula(&x).mean_all().unwrap().to_scalar::<f64>().unwrap(), 3.5);
     assert_eq!(numbers(matmul(&x, x.t())), [14.0, 32.0, 32.0, 77.0]);
+    assert_eq!(max(&x, 0).numbers().unwrap(), [4.0, 5.0, 6.0]);
+    assert_eq!((sum_all(&x).number().unwrap(), mean_all(&x).number().unwrap()), (21.0, 3.5));
+    assert!(formula(&x).number().unwrap_err().to_string().contains("expected shape one number, got [2, 3]"));
 }
 
 /// The gradient of the KL in a formula is the closed form's: μ, and (σ² − 1)/2.

@@ -130,15 +130,19 @@ pub trait Vae {
         Summary::new(self.layers())
     }
 
+    /// E\[x|z\], what a code is decoded to: (B, D) → (B, …), without a gradient.
+    fn decode_mean(&self, z: &Tensor) -> Result<Tensor> {
+        Ok(self.decode(&z.detach())?.mean()?.detach())
+    }
+
     /// E\[x|z\] at the mean of the posterior: (B, …) → (B, …), without a gradient.
     fn reconstruct(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(self.decode(&self.encode(x)?.mean()?.detach())?.mean()?.detach())
+        self.decode_mean(&self.encode(x)?.mean()?)
     }
 
     /// E\[x|z\] for `n` codes drawn from the prior: (n, …), without a gradient.
     fn generate(&self, n: usize, random: &mut Random) -> Result<Tensor> {
-        let z = self.prior(n)?.sample(random)?.detach();
-        Ok(self.decode(&z)?.mean()?.detach())
+        self.decode_mean(&self.prior(n)?.sample(random)?)
     }
 
     /// Writes the weights and the configuration to a safetensors file, whole or not at all. The tensors have the names of

@@ -9,7 +9,7 @@
 //! let z = Tensor::new(&[[0.5f32, -1.0]], &Device::Cpu)?;
 //! let codes = walk::traverse(&z, 0, -3.0..=3.0, 7)?; // (7, 2): z₁ from −3 to 3, z₂ stays
 //! assert_eq!(codes.to_vec2::<f32>()?[1], [-2.0, -1.0]);
-//! assert_eq!(vae.decode(&codes)?.mean()?.dims(), [7, 1, 28, 28]);
+//! assert_eq!(vae.decode_mean(&codes)?.dims(), [7, 1, 28, 28]);
 //!
 //! let map = walk::plane(-2.0..=2.0, 3, &Device::Cpu)?; // (9, 2), as one reads: from the upper left
 //! assert_eq!(map.to_vec2::<f32>()?[..2], [[-2.0, 2.0], [0.0, 2.0]]);

@@ -17,6 +17,9 @@ use candle_core::{DType, Tensor};
 use super::exercises::Exercise;
 use crate::{Error, Result, nn::Params};
 
+/// The tolerance of two sides that must be the same to the last bit.
+pub const EXACT: f64 = 0.0;
+
 /// A number, several numbers or a tensor: what can be compared.
 pub trait Values {
     /// The shape (empty for a number) and the elements in float64.
@@ -38,6 +41,15 @@ impl Values for f32 {
 impl Values for Tensor {
     fn values(&self) -> Result<(Vec<usize>, Vec<f64>)> {
         Ok((self.dims().to_vec(), self.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?))
+    }
+}
+
+/// Numbers of several tensors, one after the other.
+impl Values for Vec<Tensor> {
+    fn values(&self) -> Result<(Vec<usize>, Vec<f64>)> {
+        let parts = self.iter().map(|tensor| Ok(tensor.values()?.1)).collect::<Result<Vec<_>>>()?;
+        let numbers = parts.concat();
+        Ok((vec![numbers.len()], numbers))
     }
 }
 

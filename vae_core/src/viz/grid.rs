@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use candle_core::{DType, Tensor};
+use candle_core::DType;
 use image::{ExtendedColorType, ImageEncoder, codecs::png::{CompressionType, FilterType, PngEncoder}};
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     colors::{NOT_FINITE, Rgb},
     output,
 };
-use crate::{Error, Result, io::files::write_atomically};
+use crate::{Error, Result, formula::Formula, io::files::write_atomically};
 
 /// More images than this in one grid are a slip, not a picture.
 const MOST_IMAGES: usize = 10_000;
@@ -56,15 +56,16 @@ impl fmt::Debug for ImageGrid {
 }
 
 impl ImageGrid {
-    /// The grid of `images`: (N, C, H, W), grey (C = 1) or red-green-blue (C = 3), floats in [0, 1], on any device.
+    /// The grid of `images`, or of what a fallible operation returned instead of them: (N, C, H, W), grey (C = 1) or red-green-blue (C = 3), floats in [0, 1], on any device.
     ///
     /// Up to ten images stand in one row, a square number of them in a square, others in rows of ten.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] for another shape or no image at all; [`Error::Argument`] for integers (which could mean 0–1
+    /// What went wrong before; [`Error::Shape`] for another shape or no image at all; [`Error::Argument`] for integers (which could mean 0–1
     /// or 0–255) and for more than 10,000 images.
-    pub fn new(images: &Tensor) -> Result<Self> {
+    pub fn new(images: impl Into<Formula>) -> Result<Self> {
+        let images = images.into().tensor()?;
         let (n, channels, height, width) = match *images.dims() {
             [n, c, h, w] if n * h * w > 0 && (c == 1 || c == 3) => (n, c, h, w),
             _ => {
@@ -272,7 +273,7 @@ fn check_count(n: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use candle_core::{Device, Tensor};
 
     /// A PNG decodes to the pixels given: enlarged by whole factors, clamped, separators between and around.
     #[test]

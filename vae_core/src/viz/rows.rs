@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use candle_core::Tensor;
-
 use super::{
     Figure, Heat, ImageGrid,
     text::{self, Anchor, SIZE},
 };
-use crate::Result;
+use crate::{Result, formula::Formula};
 
 /// Rows of images with a title each, aligned in columns: an original above its reconstruction, steps of an
 /// interpolation, levels of noise.
@@ -48,7 +46,7 @@ impl Rows {
     /// # Errors
     ///
     /// Those of [`ImageGrid::new`].
-    pub fn row(mut self, title: impl Into<String>, images: &Tensor) -> Result<Self> {
+    pub fn row(mut self, title: impl Into<String>, images: impl Into<Formula>) -> Result<Self> {
         let grid = ImageGrid::new(images)?;
         let columns = grid.len();
         self.rows.push((title.into(), grid.columns(columns)));
