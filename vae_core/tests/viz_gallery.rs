@@ -50,10 +50,10 @@ fn images(random: &mut Random) -> Vec<(&'static str, Figure)> {
     let broken = (&ten / (&ten * 1.0).unwrap()).unwrap(); // 0/0 outside the strokes
     let color = random.uniform((6, 3, 32, 32), &Device::Cpu).unwrap();
     let garments = ["T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"];
-    let grid = |from, n| ImageGrid::new(&x.narrow(0, from, n).unwrap()).unwrap();
+    let grid = |from, n| ImageGrid::new(x.narrow(0, from, n).unwrap()).unwrap();
     let rows = || {
         let rows = Rows::new().row("original", &ten).unwrap().row("noisy", &noisy).unwrap();
-        rows.row("reconstruction", &(&ten * 0.8).unwrap()).unwrap()
+        rows.row("reconstruction", (&ten * 0.8).unwrap()).unwrap()
     };
     let steps = (0..10).map(|i| format!("{:.1}", f64::from(i) / 9.0));
     let columns = [

@@ -43,7 +43,7 @@ mod tests {
         let expected = [0f32, 0.5, 0.5, 1., 0., 0.25, 0.5, 1., 0., 0., 0., 0.];
         let expected = Tensor::new(&expected, &Device::Cpu).unwrap().reshape((3, 1, 2, 2)).unwrap();
         assert_eq!(svg(9), Rows::new().row("t", &expected).unwrap().to_figure().to_svg());
-        assert_eq!(svg(1), Rows::new().row("t", &expected.narrow(0, 0, 1).unwrap()).unwrap().to_figure().to_svg());
+        assert_eq!(svg(1), Rows::new().row("t", expected.narrow(0, 0, 1).unwrap()).unwrap().to_figure().to_svg());
         let error = Rows::new().feature_row("t", &expected, 2, 2).unwrap_err().to_string();
         assert!(error.contains("the features of one image"), "{error}");
     }

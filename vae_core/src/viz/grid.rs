@@ -305,7 +305,7 @@ mod tests {
         let grid = ImageGrid::from_bytes((1, 3, 2, 2), &bytes).unwrap();
         assert_eq!(grid.pixels[1], [20, 100, 180]);
         let floats = Tensor::from_vec(bytes, (1, 3, 2, 2), &Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
-        assert_eq!(ImageGrid::new(&(floats / 255.).unwrap()).unwrap().pixels, grid.pixels);
+        assert_eq!(ImageGrid::new((floats / 255.).unwrap()).unwrap().pixels, grid.pixels);
     }
 
     /// Wrong shapes, no images, integers and far too many images are errors that say what was expected.
@@ -313,12 +313,12 @@ mod tests {
     fn errors() {
         let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
         for shape in [&[0, 1, 28, 28][..], &[2, 784], &[2, 2, 4, 4], &[3, 1, 0, 4], &[28, 28]] {
-            let message = ImageGrid::new(&zeros(shape)).unwrap_err().to_string();
+            let message = ImageGrid::new(zeros(shape)).unwrap_err().to_string();
             assert!(message.contains("(N, 1 or 3, H, W)") && message.contains(&format!("{shape:?}")), "{message}");
         }
         let bytes = zeros(&[1, 1, 2, 2]).to_dtype(DType::U8).unwrap();
         assert!(ImageGrid::new(&bytes).unwrap_err().to_string().contains("255"));
-        assert!(ImageGrid::new(&zeros(&[10_001, 1, 1, 1])).unwrap_err().to_string().contains("narrow"));
+        assert!(ImageGrid::new(zeros(&[10_001, 1, 1, 1])).unwrap_err().to_string().contains("narrow"));
         assert!(ImageGrid::from_bytes((2, 1, 2, 2), &[0; 7]).is_err());
         assert!(ImageGrid::from_bytes((usize::MAX, 3, 2, 2), &[0; 7]).is_err());
     }
