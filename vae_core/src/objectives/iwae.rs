@@ -35,7 +35,7 @@ use candle_core::{Tensor, Var};
 use candle_nn::ops::softmax;
 use serde::{Deserialize, Serialize};
 
-use super::{Objective, Terms};
+use super::{Means, Objective, Terms};
 use crate::{Error, Result, data::Batch, distributions::Distribution, models::Vae, random::Random};
 
 /// How the gradient of the encoder is estimated; see the top of this module.
@@ -150,5 +150,10 @@ impl Objective for Iwae {
             0 => Err(Error::argument("samples of an Iwae must be 1 or more, got 0")),
             _ => Ok(()),
         }
+    }
+
+    /// −L_K.
+    fn watched(&self, means: &Means) -> f64 {
+        means.metrics.get("bound").map_or(means.loss, |bound| -bound)
     }
 }
