@@ -19,8 +19,8 @@ def python(name: str, source: str, folder) -> Command:
 def test_counts_of_cargo_and_pip_are_shown(tmp_path, monkeypatch, capfd):
     """Two commands at once: cargo's last count and the number of pip's packages stand in one line, with the time."""
     monkeypatch.setattr("progress.QUIET_SECONDS", 0.4)
-    pip = "import time\nfor name in 'abc': print('Collecting', name, flush=True)\ntime.sleep(1.5)"
-    run([python("kernel", CARGO + "time.sleep(1.2)", tmp_path), python("pip", pip, tmp_path)])
+    pip = "import time\nfor name in 'abc': print('Collecting', name, flush=True)\ntime.sleep(5)"
+    run([python("kernel", CARGO + "time.sleep(5)", tmp_path), python("pip", pip, tmp_path)])
     told = capfd.readouterr().err
     assert "kernel 250 of 336 crates, pip 3 packages; " in told
     assert told.splitlines()[-1].startswith("       kernel and pip: done in ")
