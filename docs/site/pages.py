@@ -134,9 +134,11 @@ def lay_out(folder: Path, site: Path, api: bool) -> None:
         pages.add_notebook(page)
     for page in [*docs, "CONTRIBUTING.md"]:
         pages.add_markdown(page, page)
-    for picture in (REPOSITORY / "docs").glob("*.*"):
-        if picture.suffix in (".svg", ".png", ".gif", ".webp"):
-            shutil.copy2(picture, folder / "docs")
+    for place in ("docs", "notebooks/images"):
+        (folder / place).mkdir(exist_ok=True)
+        for picture in (REPOSITORY / place).glob("*.*"):
+            if picture.suffix in (".svg", ".png", ".gif", ".webp"):
+                shutil.copy2(picture, folder / place)
     pages.add_markdown(CRATE, CRATE, API_LINK if api else "")
     menu = contents("The course", notebooks) + contents("Beside the course", [CRATE, *docs, "CONTRIBUTING.md"])
     pages.add_markdown(FRONT, FRONT_PAGE, menu)
