@@ -46,12 +46,14 @@ class Command:
 
     def follow(self) -> None:
         """Keep what the command prints, and the last count in it."""
-        packages = 0
+        packages, begun = 0, ""
         with self.log.open("wb") as log:
             while chunk := os.read(self.process.stdout.fileno(), 65536):
                 log.write(chunk)
                 text = chunk.decode(errors="replace")
-                packages += len(PACKAGES.findall(text))
+                # A line may come in pieces.
+                *lines, begun = (begun + text).split("\n")
+                packages += len(PACKAGES.findall("\n".join(lines)))
                 if counts := CRATES.findall(text):
                     self.done = " {} of {} crates".format(*counts[-1])
                 elif packages:
