@@ -68,8 +68,11 @@ struct Pages {
     expected: Map<String, Value>,
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> std::process::ExitCode {
+    shared::ended(run(Arguments::parse()))
+}
+
+fn run(arguments: Arguments) -> Result<()> {
     let device = Device::Cpu;
     let set = match arguments.data.as_str() {
         "mnist" => data::mnist(&device)?,

@@ -97,13 +97,7 @@ impl Settings {
 }
 
 fn main() -> std::process::ExitCode {
-    match run(Arguments::parse()) {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            std::process::ExitCode::FAILURE
-        }
-    }
+    shared::ended(run(Arguments::parse()))
 }
 
 fn run(arguments: Arguments) -> Result<()> {

@@ -65,13 +65,7 @@ const COUNTED_ON: usize = 2_000;
 const QUIET: Duration = Duration::from_secs(15);
 
 fn main() -> std::process::ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            std::process::ExitCode::FAILURE
-        }
-    }
+    shared::ended(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<()> {

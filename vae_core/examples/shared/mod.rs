@@ -1,4 +1,4 @@
-//! What several programs do with files.
+//! What several programs do with files, and at their end.
 
 use std::path::Path;
 
@@ -6,6 +6,17 @@ use vae_core::{
     Error, Result,
     serde_json::{self, Value},
 };
+
+/// How the program ends: with 0, or with the error in words and another status.
+pub(crate) fn ended(run: Result<()>) -> std::process::ExitCode {
+    match run {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
 
 /// Writes a file whole or not at all, in a folder that is made if need be: a stop leaves no half of one that somebody would read.
 ///
