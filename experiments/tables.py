@@ -23,6 +23,7 @@ SCORES = {
     "pca": "PCA",
     "pixels": "pixels, 3-NN",
 }
+GAIN = "gain on the first"
 # What else is measured of each: behind the name of the column.
 MEASURES = {"AP": "average_precision", "caught": "caught", "chosen on": "chosen_on"}
 
@@ -83,18 +84,29 @@ def gathered(section: dict, folder: Path, measured, cells) -> list[dict]:
 
 
 def likelihood(section: dict, folder: Path) -> list[dict]:
-    """−log p(x), the ELBO, active units and the time of training of each run, beside what others published."""
+    """−log p(x), the ELBO, active units and the time of training of each run, beside what others published.
+
+    The gain on the first run is taken image by image: most of the error of a mean is that of the choice of images, the same for all.
+    """
+    first = next(iter(section["runs"]))
+
+    def gain(there: Path, nll: dict) -> dict:
+        images = list(zip(nll["log_prob"], read(folder / first / there.name / "nll.json")["log_prob"], strict=True))
+        mean, error = mean_error([own - of_first for own, of_first in images])
+        return {"gain": mean, "gain_error": error}
 
     def measured(there: Path) -> dict:
         nll = read(there / "nll.json")
         of = {"nll": nll["nll"]["mean"], "error": nll["nll"]["error"], "elbo": nll["elbo"]["mean"], "ess": nll["ess"]["0.5"]}
-        return of | ({"active_units": nll["active_units"]} if "active_units" in nll else {})
+        of["active_units"] = nll["active_units"]
+        return of if there.parent.name == first else of | gain(there, nll)
 
     def cells(run: dict, seeds: list[dict]) -> dict:
         of = lambda key: [seed[key] for seed in seeds]
-        cells = {"−log p(x)": cell(of("nll"), 2, seeds[0]["error"]), "ELBO": cell(of("elbo"), 2)}
-        if "active_units" in seeds[0]:
-            cells["active units"] = cell(of("active_units"), 1)
+        cells = {"−log p(x)": cell(of("nll"), 2, seeds[0]["error"]), GAIN: {"text": ""}}
+        if "gain" in seeds[0]:
+            cells[GAIN] = cell(of("gain"), 2, seeds[0]["gain_error"])
+        cells |= {"ELBO": cell(of("elbo"), 2), "active units": cell(of("active_units"), 1)}
         return cells | {"minutes": cell(of("minutes"), 1), "published": {"text": run.get("published", "")}}
 
     return gathered(section, folder, measured, cells)

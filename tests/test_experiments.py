@@ -58,19 +58,20 @@ def test_table_of_likelihoods(tmp_path):
     for run, nlls in {"iwae": [85.0, 86.0], "vae": [87.0, 88.0]}.items():
         for seed, nll in enumerate(nlls, 1):
             measured = {"nll": {"mean": nll, "error": 0.1}, "elbo": {"mean": -nll - 4, "error": 0.1}, "ess": {"0.5": 30.0}}
+            measured |= {"active_units": 18, "log_prob": [-nll - 9, -nll + 9]}
             seed_folder(tmp_path / run / str(seed), nll=measured)
     section = {"seeds": [1, 2], "runs": {"vae": {"label": "VAE", "published": "86.76"}, "iwae": {"epoch_seconds": 6.0}}}
     rows = tables.likelihood(section, tmp_path)
     output = SimpleNamespace(json=tmp_path / "table.json", md=tmp_path / "table.md")
     tables.write("likelihood", "small", rows, "model", output)
-    lines = output.md.read_text().splitlines()
-    assert lines[0] == "| model | −log p(x) | ELBO | minutes | published |"
+    lines, written = output.md.read_text().splitlines(), json.loads(output.json.read_text())
+    assert lines[0] == "| model | −log p(x) | gain on the first | ELBO | active units | minutes | published |"
     assert lines[2:4] == [
-        "| VAE | 87.50 ± 0.50 | -91.50 ± 0.50 | 1.5 ± 0.0 | 86.76 |",
-        "| iwae | 85.50 ± 0.50 | -89.50 ± 0.50 | 0.2 ± 0.0 |  |",
+        "| VAE | 87.50 ± 0.50 |  | -91.50 ± 0.50 | 18.0 ± 0.0 | 1.5 ± 0.0 | 86.76 |",
+        "| iwae | 85.50 ± 0.50 | 2.00 ± 0.00 | -89.50 ± 0.50 | 18.0 ± 0.0 | 0.2 ± 0.0 |  |",
     ]
+    assert [seed.get("gain_error") for seed in written["rows"][1]["seeds"]] == [0.0, 0.0]  # image by image
     assert "over 2 seeds" in lines[5] and "the rule `likelihood`" in lines[5] and "SET=small`, sources abc." in lines[5]
-    written = json.loads(output.json.read_text())
     assert [seed["nll"] for seed in written["rows"][0]["seeds"]] == [87.0, 88.0]
     curves = [[(at["minutes"], at["watched"]) for at in row["seeds"][0]["curve"]] for row in written["rows"]]
     assert curves == [[(0.5, 100.0), (1.5, 90.0)], [(0.1, 100.0), (0.2, 90.0)]]  # the second as on an idle machine

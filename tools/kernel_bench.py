@@ -36,7 +36,7 @@ fn milliseconds_per_step(convolutional: bool) -> Result<f64, vae_core::Error> {
     while times.len() < 5 || start.elapsed().as_secs_f64() < 1.5 {
         let start = std::time::Instant::now();
         let terms = Elbo::default().terms(vae.as_ref(), &images, 0.0, &mut noise)?;
-        adam.step(&nn::backward(&terms.loss)?, 1.0)?;
+        adam.step(nn::backward(&terms.loss)?, 1.0)?;
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
     times.sort_by(f64::total_cmp);

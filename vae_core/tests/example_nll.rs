@@ -49,6 +49,8 @@ fn judges_a_run() {
     let (nll_, elbo) = (all["nll"]["mean"].as_f64().unwrap(), all["elbo"]["mean"].as_f64().unwrap());
     assert!(nll_ > 10.0 && nll_ < -elbo, "{nll_} {elbo}");
     let curve: Vec<f64> = all["curve"].as_array().unwrap().iter().map(|k| k["log_prob"].as_f64().unwrap()).collect();
+    let of_images = all["log_prob"].as_array().unwrap().iter().map(|of| of.as_f64().unwrap());
+    assert!((of_images.sum::<f64>() / 500.0 + nll_).abs() < 1e-9);
     assert!(curve.len() == 5 && curve.is_sorted() && curve[0] == elbo && curve[4] == -nll_, "{curve:?}");
 
     // The code has 4 dimensions, and some are in use after two epochs.

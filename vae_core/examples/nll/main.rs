@@ -124,6 +124,8 @@ fn gathered(settings: Value, trained: Value, likelihood: &Likelihood, active: us
         "doubtful": likelihood.doubtful(),
         "active_units": active,
         "curve": curve,
+        // What another model's are compared with, image by image.
+        "log_prob": likelihood.log_prob,
         "seconds": seconds,
         "images_per_second": likelihood.log_prob.len() as f64 / seconds,
         "trained": trained,

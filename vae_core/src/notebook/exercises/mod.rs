@@ -15,6 +15,7 @@ pub mod anomaly;
 pub mod conv;
 pub mod denoising;
 pub mod elbo;
+pub mod likelihood;
 pub mod mlp;
 pub mod reparameterization;
 pub mod start;
