@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from pages import FOLDER, NAMES, PATHS, REVISED, code_cells, exercises, read, text_cells
 
+README = FOLDER.parent / "README.md"
 LARGEST_PICTURE = 150_000
 LONGEST_CELL, MEDIAN_CELL = 20, 6
 ENDING = ["## Exercises", "## Summary", "## Further reading"]
@@ -48,6 +49,17 @@ def test_head(path):
     assert re.fullmatch(r"\*[^*].*[^*]\*", lines[1]), lines[1]
     begun = re.findall(r"^\*\*(.+?)\*\*", head, re.MULTILINE)
     assert begun == ["Afterwards you can", "You need", "Time", "Numbers to expect"]
+
+
+@every_page
+def test_time(path):
+    """The time that a page states, in whole minutes as in the README, is what its cells took when its outputs were made."""
+    notebook = read(path)
+    minutes = int(re.search(r"^\*\*Time\*\* (\d+) minutes? on two idle cores\b", notebook.cells[0].source, re.MULTILINE)[1])
+    taken = sum(cell.metadata["vae"]["seconds"] for cell in code_cells(notebook)) / 60
+    assert minutes == max(1, round(taken)) or abs(minutes - taken) < 0.1 * taken, f"{taken:.1f} minutes"
+    row = re.search(rf"^\| \[{re.escape(NAMES[path])}\].*\| (\d+) min \|$", README.read_text(), re.MULTILINE)
+    assert int(row[1]) == minutes
 
 
 @every_page

@@ -142,6 +142,22 @@ def test_search_finds_a_word(browser, site):
         keep_screenshot(page, "site-search")
 
 
+@needs_chromium
+def test_the_front_page_decodes(browser, site):
+    """The explorer on the front page is live: its picture follows the mouse."""
+    with opened(browser, site, "index") as page:
+        page.wait_for_selector("article .vae-explorer[data-ready=yes]")
+        plane = page.locator("article .vae-explorer .plane")
+        plane.scroll_into_view_if_needed()
+        box = plane.bounding_box()
+        code = "Array.from(document.querySelector('.vae-explorer').explorer.state.z)"
+        page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 3)
+        before = page.evaluate(code)
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        assert page.evaluate(code) != before
+        keep_screenshot(page, "site-front-explorer")
+
+
 def test_next_leads_from_page_to_page(site):
     """Each notebook's "next" is the following one."""
     for name, following in zip(NOTEBOOKS, NOTEBOOKS[1:]):

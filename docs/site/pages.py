@@ -1,6 +1,6 @@
 """Lay out the pages of the site: the repository's own, under their own paths, so that links between them hold as they are.
 
-    README.md                  → index.md, the front page, with the contents of the site behind it
+    README.md                  → index.md, the front page, with the contents of the site behind it, and live what is a picture there
     notebooks/*.ipynb          → the same, figures as files (see pictures.py)
     docs/*.md, CONTRIBUTING.md → the same
     vae_core/README.md         → the same, with a link to the crate's documentation, which `build.py` puts under api/
@@ -26,6 +26,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 FRONT, FRONT_PAGE = "README.md", "index.md"
 CRATE = "vae_core/README.md"
 FIGURES = "figures"
+# A picture on the front page, and the page on which it is live.
+EXPLORER, LIVE_ON = "docs/explorer.gif", "notebooks/03_mlp_vae.ipynb"
 API_LINK = '\n<a href="../api/vae_core/index.html">Documentation of every item</a>\n'
 
 
@@ -80,6 +82,13 @@ class Pages:
     def add_markdown(self, page: str, name: str, behind: str = "") -> None:
         self.write(name, self.with_links((REPOSITORY / page).read_text(), page) + behind)
 
+    def add_front(self, menu: str) -> None:
+        """README with the explorer itself in the place of its picture."""
+        self.add_markdown(FRONT, FRONT_PAGE, menu)
+        text, explorer = (self.folder / FRONT_PAGE).read_text(), live_explorer()
+        text = re.sub(rf"^!\[[^\]]*\]\({re.escape(EXPLORER)}\)$", lambda _: explorer, text, flags=re.MULTILINE)
+        self.write(FRONT_PAGE, text)
+
     def add_notebook(self, page: str) -> None:
         """A notebook with links for the site and its figures as files."""
         notebook = nbformat.read(REPOSITORY / page, as_version=4)
@@ -119,6 +128,13 @@ def code_block(file: Path) -> str:
     return f"{fence}{language}\n{text}\n{fence}"
 
 
+def live_explorer() -> str:
+    """The explorer that a notebook shows, as HTML in a page of text."""
+    cells = nbformat.read(REPOSITORY / LIVE_ON, as_version=4).cells
+    shown = (output.get("data", {}).get("text/html", "") for cell in cells for output in cell.get("outputs", []))
+    return "``````{raw} html\n" + next(html for html in shown if 'class="vae-explorer"' in html) + "\n``````"
+
+
 def contents(caption: str, names: list[str]) -> str:
     """A table of contents, shown beside each page."""
     entries = "\n".join(name.removesuffix(".md").removesuffix(".ipynb") for name in names)
@@ -141,5 +157,5 @@ def lay_out(folder: Path, site: Path, api: bool) -> None:
                 shutil.copy2(picture, folder / place)
     pages.add_markdown(CRATE, CRATE, API_LINK if api else "")
     menu = contents("The course", notebooks) + contents("Beside the course", [CRATE, *docs, "CONTRIBUTING.md"])
-    pages.add_markdown(FRONT, FRONT_PAGE, menu)
+    pages.add_front(menu)
     pages.add_sources()

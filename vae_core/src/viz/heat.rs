@@ -135,9 +135,10 @@ impl Heat {
             "",
             &format!("{} and more", fixed(self.most, digits)),
         );
-        let faint = format!(" fill=\"{FAINT}\"");
-        out += &text::text(width / 2.0, y + 12.0 + SIZE, Anchor::Middle, SIZE, &faint, &self.label);
-        (out, 18.0 + SIZE)
+        // Below its ends: under a narrow figure there is no room between them.
+        let label = text::wrap(&self.label, SIZE, width);
+        out += &text::lines(0.0, y + 16.0 + SIZE, SIZE, &format!(" fill=\"{FAINT}\""), &label);
+        (out, 16.0 + SIZE + text::height(label.len(), SIZE))
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::Result;
 
-/// A cell in CSS pixels, wide enough for "−12.34".
+/// A cell in CSS pixels, as narrow as it may be.
 const CELL: (f64, f64) = (52.0, 26.0);
 /// A cell without a number: a row's name has its height, and all columns share this width.
 const PLAIN: (f64, f64) = (280.0, 16.0);
@@ -107,8 +107,10 @@ impl Heatmap {
             return Figure::apology(&format!("the heat map \"{}\"", self.title), &problem);
         }
         let names: Vec<Vec<String>> = self.columns.iter().map(|name| text::wrap(name, SIZE, COLUMN)).collect();
+        let numbers = self.rows.iter().filter(|_| !self.plain).flat_map(|row| &row.1).map(|value| written(*value));
+        let words = names.iter().flatten().cloned().chain(numbers);
         let narrowest = if self.plain { 0.0 } else { CELL.0 };
-        let widest = names.iter().flatten().map(|line| text::width(line, SIZE) + 8.0).fold(narrowest, f64::max);
+        let widest = words.map(|word| text::width(&word, SIZE) + 8.0).fold(narrowest, f64::max);
         let (cell_width, cell_height) = self.cell(columns, widest);
         // Every so many-th column has its name, so that names do not touch.
         let every = (widest / cell_width).ceil().max(1.0) as usize;
@@ -256,5 +258,12 @@ mod tests {
         for word in [">first<", ">second<", ">a<", ">b<", ">0.25<", ">−1.50<", ">7.00<", ">1e3<", ">nats<"] {
             assert!(svg.contains(word), "{word}: {svg}");
         }
+    }
+
+    /// A column is as wide as its longest number, so that numbers do not touch.
+    #[test]
+    fn long_numbers_widen_columns() {
+        let width = |value: f64| Heatmap::new("t", "l").row("a", [value; 6]).to_figure().width;
+        assert!(width(-105.43) > width(1.0));
     }
 }
