@@ -44,7 +44,7 @@ pub fn best_rate(answer: f64) {
         .check(answer, 19.0);
 }
 
-/// 4 · L₁₀ where ln w ~ N(−2, 4), so that E[w] = 1. By 400,000 simulated draws of ten it is −0.5295 ± 0.0015.
+/// 4 · L₁₀ where ln w ~ N(−2, 4), so that w has the mean 1. By 400,000 simulated draws of ten it is −0.5295 ± 0.0015.
 pub fn bound_of_ten(answer: f64) {
     Exercise::new("bound of ten draws")
         .slip("that is the bound of one draw", -2.0)
