@@ -109,7 +109,7 @@ def test_alternative_text(path):
     """Every figure says in a sentence of its own what it shows, for those who cannot see it."""
     for cell in code_cells(read(path)):
         for alt, _ in pictures(cell):
-            assert len(alt) >= 40 and re.search(r"\.alt\(|Figure::plotters\(|viz::explorer\(", cell.source), f"{alt!r}: {cell.source}"
+            assert len(alt) >= 40 and re.search(r"\.alt\(|Figure::plotters\(|viz::explorer(_over)?\(", cell.source), f"{alt!r}: {cell.source}"
 
 
 @every_page

@@ -12,8 +12,11 @@
 //! `tests/test_exercises.py` runs every page's placeholder, its solution and the usual wrong answers.
 
 pub mod anomaly;
+pub mod clinic;
+pub mod conditional;
 pub mod conv;
 pub mod denoising;
+pub mod disentanglement;
 pub mod elbo;
 pub mod likelihood;
 pub mod mlp;
