@@ -15,8 +15,6 @@ NAMES = {
         "Disentanglement", "Conditional VAE", "Likelihood", "The clinic",
     ])
 }
-# Pages in the form of which every figure states its finding, cells are short and exercises keep their answers: all but one.
-REVISED = [path for path in PATHS if path.stem[:2] != "09"]
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from pages import FOLDER, REVISED, code_cells, exercises, read
+from pages import FOLDER, PATHS, code_cells, exercises, read
 from run_notebook import new_client, run_cell
 
 SEPARATOR = "=== variant"
@@ -22,7 +22,7 @@ def one_cell(exercise) -> str:
     return "{\n" + "\n".join(bodies) + "\n};"
 
 
-@pytest.mark.parametrize("path", REVISED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_checkers_judge_rightly(path, monkeypatch):
     """Every placeholder is not yet right, every solution is right, and the usual wrong answers hear what is wrong with them."""
     monkeypatch.setenv("VAE_FAST", "1")

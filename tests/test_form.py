@@ -7,7 +7,7 @@ import statistics
 from itertools import pairwise
 
 import pytest
-from pages import FOLDER, NAMES, PATHS, REVISED, code_cells, exercises, read, text_cells
+from pages import FOLDER, NAMES, PATHS, code_cells, exercises, read, text_cells
 
 README = FOLDER.parent / "README.md"
 LARGEST_PICTURE = 150_000
@@ -17,7 +17,6 @@ IMAGE = re.compile(r'<img alt="([^"]*)"[^>]*?src="data:image/[\w+]+;base64,([^"]
 PROGRESS = re.compile(r"^epoch +(\d+)/\d+ ", re.MULTILINE)
 
 every_page = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-revised_page = pytest.mark.parametrize("path", REVISED, ids=lambda path: path.stem)
 
 
 def headings(text: str) -> list[str]:
@@ -104,7 +103,7 @@ def test_pictures(path):
             assert size <= LARGEST_PICTURE, f"{size} bytes: {alt or cell.source}"
 
 
-@revised_page
+@every_page
 def test_alternative_text(path):
     """Every figure says in a sentence of its own what it shows, for those who cannot see it."""
     for cell in code_cells(read(path)):
@@ -127,7 +126,7 @@ def test_checks_are_folded(path):
         assert printed(cell).count("ok: ") <= 3, f"{printed(cell)}\n{cell.source}"
 
 
-@revised_page
+@every_page
 def test_cells_are_short(path):
     """No code cell has more than 20 lines, and half of them have six or fewer."""
     lengths = {}
@@ -138,7 +137,7 @@ def test_cells_are_short(path):
     assert statistics.median(lengths.values()) <= MEDIAN_CELL
 
 
-@revised_page
+@every_page
 def test_exercises(path):
     """Three to five, numbered, each with a hint, a solution, a checker of the crate and at least one usual wrong answer."""
     found = exercises(read(path))
