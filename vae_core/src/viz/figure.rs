@@ -15,6 +15,8 @@ use crate::{Error, Result, io::files::write_atomically};
 const GAP: f64 = 20.0;
 /// Space between a figure and the edge of its card.
 const PADDING: f64 = 16.0;
+/// How much wider a title is than its letters would be if they were not bold.
+const BOLDER: f64 = 1.1;
 
 /// A drawing with a size, made of one panel or of several in rows and columns; one output of a notebook cell.
 ///
@@ -95,9 +97,9 @@ impl Figure {
     pub fn title(self, title: impl AsRef<str>) -> Self {
         // A title may be wider than a narrow panel, but not by much: it breaks into lines.
         let size = if self.body.contains("<text") { HEADING } else { TITLE };
-        let lines = text::wrap(title.as_ref(), size, self.width.max(160.0));
+        let lines = text::wrap(title.as_ref(), BOLDER * size, self.width.max(160.0));
         let above = text::height(lines.len(), size) + 6.0;
-        let widest = lines.iter().map(|line| text::width(line, size)).fold(0.0, f64::max);
+        let widest = lines.iter().map(|line| text::width(line, BOLDER * size)).fold(0.0, f64::max);
         let mut all = Self::empty();
         all.alt = title.as_ref().into();
         all.head = above;
